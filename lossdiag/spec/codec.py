@@ -28,6 +28,8 @@ def from_json(text: str) -> ExperimentSpec:
         plain = json.loads(text)
     except json.JSONDecodeError as error:
         raise SpecError(f"not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except RecursionError:
+        raise SpecError("not an experiment: its brackets are nested too deeply") from None
     return ExperimentSpec.parse(plain)
 
 
@@ -44,6 +46,8 @@ def from_yaml(text: str) -> ExperimentSpec:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise SpecError(f"not YAML: {where}{getattr(error, 'problem', None) or error}") from None
+    except RecursionError:
+        raise SpecError("not an experiment: its brackets are nested too deeply") from None
     return ExperimentSpec.parse({} if plain is None else plain)
 
 

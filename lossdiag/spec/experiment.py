@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -100,7 +101,9 @@ class ExperimentSpec(Part):
     @field_validator("seeds", mode="before")
     @classmethod
     def _seed_count(cls, value: Any) -> Any:
-        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_MEMBERS:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if not 1 <= value <= MAX_MEMBERS:
+                raise ValueError(f"expected a list of seeds, or how many to use: 1 to {MAX_MEMBERS}")
             return tuple(range(value))
         return value
 
@@ -164,7 +167,9 @@ class ExperimentSpec(Part):
             SpecError: a value is not allowed; the message names the path, what came and what was expected.
         """
         if not isinstance(plain, Mapping):
-            raise SpecError(f"an experiment is a mapping of fields such as data, model, losses; got {plain!r:.60}")
+            raise SpecError(
+                f"an experiment is a mapping of fields such as data, model, losses, not {reprlib.repr(plain)}"
+            )
         try:
             return cls.model_validate(dict(plain))
         except ValidationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,10 @@ from pydantic_core import ErrorDetails
 from lossdiag.errors import SpecError
 from lossdiag.registry import did_you_mean
 
+# Bounds the work as well as the text: a few lines of YAML with aliases can stand for a billion items.
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 60
+
 
 def refusal(error: ValidationError, model: type[BaseModel], *, prefix: str = "") -> SpecError:
     """Return the SpecError for `error`; `prefix` is put before every path."""
@@ -18,7 +23,7 @@ def refusal(error: ValidationError, model: type[BaseModel], *, prefix: str = "")
     # A sequence whose items were refused is also called too short: that second complaint is noise.
     loud = [e for e in details if e["type"] != "too_short" or len(details) == 1]
     problems = {_sentence(e, model, prefix): None for e in loud}
-    return SpecError("; ".join(problems))
+    return SpecError(" | ".join(problems))
 
 
 def _sentence(error: ErrorDetails, model: type[BaseModel], prefix: str) -> str:
@@ -47,8 +52,7 @@ def _is_tag(part: int | str) -> bool:
 
 
 def _came(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return _REPR.repr(value)
 
 
 def _siblings(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

@@ -1,0 +1,6 @@
+"""Let ``python -m lossdiag`` do what the ``lossdiag`` command does."""
+
+from lossdiag.cli import main
+
+if __name__ == "__main__":
+    main()
