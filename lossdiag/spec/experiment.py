@@ -25,7 +25,7 @@ from lossdiag.spec.parts import (
     StopSpec,
     TrainSpec,
 )
-from lossdiag.spec.paths import get_path, patch
+from lossdiag.spec.paths import get_path, known_paths, patch
 from lossdiag.spec.refusal import refusal
 
 MAX_MEMBERS = 1000
@@ -195,6 +195,11 @@ class ExperimentSpec(Part):
         alone = {p: v for p, v in member.grid.items() if not p.startswith("losses.")}
         patched = patch(self._ungridded, alone) if alone else self._ungridded
         return patched.model_copy(update={"losses": (member.loss,), "seeds": (member.seed,)})
+
+    def grid_paths(self) -> tuple[str, ...]:
+        """Return the dotted paths that a grid may vary: those whose value may differ between members of one run."""
+        never = tuple(f"{path}." for path in _NOT_IN_GRID)
+        return tuple(p for p in known_paths(self) if not f"{p}.".startswith(never))
 
     @property
     def title(self) -> str:

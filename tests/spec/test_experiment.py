@@ -113,6 +113,14 @@ def test_every_known_path_can_be_read() -> None:
     assert "losses.1.params.gamma" in known_paths(spec)
 
 
+def test_a_grid_may_take_every_path_that_it_offers() -> None:
+    spec = ExperimentSpec()
+    assert {"optimizer.lr", "model.width", "data.noise"} <= set(spec.grid_paths())
+    assert not {"train.steps", "seeds", "name", "stop.patience"} & set(spec.grid_paths())
+    for path in spec.grid_paths():
+        assert patch(spec, {"grid": {path: (get_path(spec, path),)}}).grid
+
+
 def test_every_field_has_a_help_text() -> None:
     def fields(model: type) -> None:
         for name, field in model.model_fields.items():  # type: ignore[attr-defined]
