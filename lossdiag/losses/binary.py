@@ -27,7 +27,7 @@ _TASKS: tuple[Task, ...] = ("binary", "multilabel")
     params=(Param("pos_weight", 1.0, 0.001, 1000.0, "factor on the term of positive labels"),),
     formula=r"-\bigl[w\,y \log \sigma(z) + (1 - y) \log(1 - \sigma(z))\bigr]",
     reference="Good (1952), Rational Decisions, Journal of the Royal Statistical Society B 14(1)",
-    oracle="sklearn.metrics.log_loss",
+    oracle="scipy.special.log_expit",
     traps=(
         "It takes logits. With a sigmoid before it, its outputs of 0 to 1 are read as logits: the loss of a positive "
         "row stays above 0.313 and that of a negative row above 0.693.",

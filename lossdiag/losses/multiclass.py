@@ -30,9 +30,9 @@ from lossdiag.registry import Param
     r"{\frac{1}{B} \sum_{b} w_{t_b}}",
     reference="Good (1952), Rational Decisions; label smoothing: Szegedy et al. (2016), arXiv:1512.00567",
     reduction="mean; with class weights a weighted mean, which couples the rows of a batch",
-    oracle="sklearn.metrics.log_loss; with weights and smoothing the formula in numpy",
+    oracle="the formula over scipy.special.log_softmax; its mean: torch.nn.CrossEntropyLoss",
     traps=(
-        "It takes logits. A softmax before it leaves a floor that no training passes: 0.313, 0.551, 1.461, 5.910 for "
+        "It takes logits. A softmax before it leaves a floor that no training passes: 0.313, 0.551, 1.461, 5.909 for "
         "2, 3, 10, 1000 classes. A log-softmax before it is redundant, not wrong.",
         "With weights the batch is divided by the sum of its weights, as torch does for class indices (for one-hot "
         "targets torch divides by the number of rows): a row's value depends on its batch, without smoothing a batch "
