@@ -1,7 +1,8 @@
 """How the configurations of a race did on shared yardsticks: spread over seeds, and differences paired by seed.
 
 Members that share a seed share initial weights and batches, so the difference of two configurations is taken seed
-by seed: what the seed does to both cancels. Raw values of different losses have different units and are never subtracted.
+by seed: what the seed does to both cancels. Raw values of different losses have different units and are never
+subtracted.
 """
 
 from __future__ import annotations
