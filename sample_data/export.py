@@ -40,14 +40,14 @@ def diabetes() -> pd.DataFrame:
     data = datasets.load_diabetes(as_frame=True, scaled=False)
     renamed = {
         "age": "age (years)",
-        "bmi": "body mass index (kg/m2)",
-        "bp": "mean blood pressure (mmHg)",
-        "s1": "total cholesterol (mg/dl)",
-        "s2": "LDL cholesterol (mg/dl)",
-        "s3": "HDL cholesterol (mg/dl)",
-        "s4": "total / HDL cholesterol",
-        "s5": "log triglycerides",
-        "s6": "glucose (mg/dl)",
+        "bmi": "body mass index",
+        "bp": "average blood pressure",
+        "s1": "total serum cholesterol",
+        "s2": "low-density lipoproteins",
+        "s3": "high-density lipoproteins",
+        "s4": "total cholesterol / HDL",
+        "s5": "log of serum triglycerides",
+        "s6": "blood sugar level",
     }
     frame = data.data.astype({"age": int, "sex": int}).rename(columns=renamed)
     return frame.assign(progression=data.target.astype(int))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lossdiag.data.columns import as_floats
 
 Matrix: TypeAlias = NDArray[np.float64]
-OTHER = "other"
+OTHER = "(other)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class CategoryCode:
     Attributes:
         name: the raw column.
         levels: texts that have a column; of two levels without marks only the second, which says it all.
+        seen: texts known by name, whether they need a column or not.
         other: whether a column stands for every text that is not a level.
         mark: whether a column says where the value was missing.
         typical: the most frequent training text.
@@ -64,6 +65,7 @@ class CategoryCode:
 
     name: str
     levels: tuple[str, ...]
+    seen: tuple[str, ...]
     other: bool
     mark: bool
     typical: str

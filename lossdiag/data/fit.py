@@ -103,18 +103,11 @@ def _fit_number(name: str, fit: _Fit, label: str, column: pd.Series) -> None:
         mean, std = float(present.mean()), float(np.where(np.isnan(values), present.mean(), values).std())
     if not (np.isfinite(mean) and np.isfinite(std)):
         raise bad(name, f"values up to {np.abs(present).max():.3g} are too large to be scaled", column=label)
-    scaled = fit.standardize and not pd.api.types.is_bool_dtype(column.dtype) and std > 0
-    fit.codes.append(
-        NumberCode(
-            label,
-            mean,
-            mean if scaled else 0.0,
-            std if scaled else 1.0,
-            mark,
-            float(present.min()),
-            float(present.max()),
-        )
-    )
+    if not fit.standardize or pd.api.types.is_bool_dtype(column.dtype):
+        shift, factor = 0.0, 1.0
+    else:
+        shift, factor = mean, std or 1.0
+    fit.codes.append(NumberCode(label, mean, shift, factor, mark, float(present.min()), float(present.max())))
     if mark:
         fit.marked.append(f"{label} ({len(values) - len(present)})")
     # A number that counts the rows says nothing, and a network can still learn it by heart.
@@ -129,7 +122,7 @@ def _fit_category(fit: _Fit, label: str, column: pd.Series) -> None:
         fit.notes.append(f"dropped {label!r}: {len(counts)} distinct texts in {rows} rows, almost one for each row")
         return
     other = len(counts) > MAX_LEVELS
-    levels = sorted(map(str, counts.index[: MAX_LEVELS - other]))
+    levels = seen = sorted(map(str, counts.index[: MAX_LEVELS - other]))
     mark = rows < len(column)
     if other:
         gathered = len(counts) - len(levels)
@@ -142,7 +135,23 @@ def _fit_category(fit: _Fit, label: str, column: pd.Series) -> None:
         fit.marked.append(f"{label} ({len(column) - rows})")
     if len(levels) == 2 and not mark:
         levels = levels[1:]
-    fit.codes.append(CategoryCode(label, tuple(levels), other, mark, str(counts.index[0])))
+    fit.codes.append(CategoryCode(label, tuple(levels), tuple(seen), other, mark, str(counts.index[0])))
+
+
+def unseen_notes(encoder: Encoder, val: pd.DataFrame) -> tuple[str, ...]:
+    """Return what the validation rows hold that no training row did, and what becomes of it."""
+    notes = []
+    for code in encoder.codes:
+        column = val[code.name]
+        missing = int(column.isna().sum())
+        if missing and not code.mark:
+            filled = "the training mean" if isinstance(code, NumberCode) else "zeros"
+            notes.append(f"column {code.name!r}: missing in {missing} validation rows but in no training row: {filled}")
+        if isinstance(code, CategoryCode) and not code.other:
+            unseen = int((~column.dropna().isin(code.seen)).sum())
+            if unseen:
+                notes.append(f"column {code.name!r}: {unseen} validation rows hold texts not seen in training: zeros")
+    return tuple(notes)
 
 
 def _listed(names: list[str]) -> str:

@@ -20,9 +20,15 @@ def read_json_lines(filename: str, content: bytes) -> pd.DataFrame:
     Raises:
         DataError: the first line that is not a flat JSON object.
     """
+    text = decode(filename, content)
+    if text.lstrip().startswith("["):
+        raise bad(
+            filename,
+            "holds one JSON list, expected one object per line (pandas: to_json(..., orient='records', lines=True))",
+        )
     columns: dict[str, list[Any]] = {}
     rows = 0
-    for number, line in enumerate(decode(filename, content).splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         record = _record(filename, number, line)

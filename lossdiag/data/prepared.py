@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lossdiag.data.dataset import Dataset, Mask, Rows, Split
 from lossdiag.data.encode import Encoder, Matrix
-from lossdiag.data.fit import check_features, fit_encoder
+from lossdiag.data.fit import check_features, fit_encoder, unseen_notes
 from lossdiag.data.limits import bad
 from lossdiag.data.split import split_rows
 from lossdiag.data.task import encode_target
@@ -81,7 +81,8 @@ def prepare(dataset: Dataset, spec: DataSpec) -> Prepared:
     dataset, dropped = _without_missing(dataset, spec)
     y = encode_target(dataset.target, dataset.task, dataset.classes)
     split = dataset.corruption.split if dataset.corruption else _split(dataset, y, spec)
-    encoder, fitted = fit_encoder(dataset.name, dataset.frame.iloc[split.train], standardize=spec.standardize)
+    train, val = dataset.frame.iloc[split.train], dataset.frame.iloc[split.val]
+    encoder, fitted = fit_encoder(dataset.name, train, standardize=spec.standardize)
     mean, std = _target_scale(dataset, y[split.train], spec)
     if dataset.task == "regression":
         y = (y - mean) / std
@@ -89,9 +90,9 @@ def prepare(dataset: Dataset, spec: DataSpec) -> Prepared:
     return Prepared(
         name=dataset.name,
         task=dataset.task,
-        x_train=encoder.encode(dataset.frame.iloc[split.train]),
+        x_train=encoder.encode(train),
         y_train=y[split.train],
-        x_val=encoder.encode(dataset.frame.iloc[split.val]),
+        x_val=encoder.encode(val),
         y_val=y[split.val],
         feature_names=encoder.outputs,
         target_names=tuple(map(str, dataset.target.columns)),
@@ -103,7 +104,7 @@ def prepare(dataset: Dataset, spec: DataSpec) -> Prepared:
         class_counts=_class_counts(dataset, y[split.train]),
         clean=dataset.clean[split.train],
         encoder=encoder,
-        notes=(*dataset.notes, *dropped, *split.notes, *fitted),
+        notes=(*dataset.notes, *dropped, *split.notes, *fitted, *unseen_notes(encoder, val)),
     )
 
 
