@@ -1,0 +1,267 @@
+"""Curves of a recording: losses, yardsticks, gradient norms, learning rates; one colour per configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from lossdiag.errors import StoreError
+from lossdiag.figures.lines import Options, Panel, line_figure
+from lossdiag.figures.series import Curve, Group
+from lossdiag.figures.style import Theme, plain
+from lossdiag.registry import did_you_mean
+from lossdiag.store import Recording
+
+By = Literal["config", "member"]
+Split = Literal["train", "val"]
+StepColumn = Literal["loss", "penalty", "lr", "grad_norm", "clip_factor", "update_ratio"]
+
+_TITLES: dict[StepColumn, str] = {
+    "loss": "loss",
+    "penalty": "penalty",
+    "lr": "learning rate",
+    "grad_norm": "gradient norm before clipping",
+    "clip_factor": "clip factor",
+    "update_ratio": "update / weights",
+}
+_LOG: frozenset[StepColumn] = frozenset({"grad_norm", "update_ratio"})
+
+
+def loss_curves(
+    recording: Recording,
+    *,
+    members: Collection[int] | None = None,
+    by: By = "config",
+    panels: Literal["per_loss", "one"] = "per_loss",
+    log_y: bool = False,
+    smoothing: float = 0.0,
+    band: bool = True,
+    singles: bool = False,
+    rail: bool = True,
+    x_range: tuple[float, float] | None = None,
+    theme: Theme = "light",
+) -> go.Figure:
+    """Draw the training loss of every step.
+
+    Losses have units of their own, so each loss gets a panel; in one panel the axis says that heights do not compare.
+
+    Args:
+        recording: the run.
+        members: ids to draw; all by default.
+        by: draw configurations (mean and band over seeds) or members, a colour each.
+        panels: a panel per loss, or all in one.
+        log_y: logarithmic loss axis.
+        smoothing: weight of the past in the running mean, from 0 to below 1; the raw line stays visible.
+        band: whether to shade the range over seeds.
+        singles: whether to draw every member of a configuration as a thin line too.
+        rail: whether to draw events under the curves.
+        x_range: the steps on show, which get most of the points.
+        theme: light or dark.
+    """
+    losses = {m.id: m.loss.label for m in recording.spec.members()}
+    chosen = _chosen(recording, members)
+    curves = recording.curves("loss", chosen)
+    order = list(dict.fromkeys(losses[m] for m in chosen))
+    together = panels == "one" or len(order) == 1
+    wanted = [tuple(order)] if together else [(label,) for label in order]
+    unit = "loss" if len(order) == 1 else "loss, each in its own unit" if together else "loss"
+    drawn = [
+        Panel(
+            y_title=unit,
+            groups=_groups(recording, curves, [m for m in chosen if losses[m] in labels], by),
+            title=plain(labels[0]) if len(wanted) > 1 else "",
+            log_y=log_y,
+        )
+        for labels in wanted
+    ]
+    options = Options(smoothing, band, singles, x_range, theme=theme, height=260 if len(wanted) == 1 else 190)
+    return line_figure(drawn, options, empty="No step has been recorded yet.", events=_events(recording, chosen, rail))
+
+
+def step_curves(
+    recording: Recording,
+    column: StepColumn,
+    *,
+    members: Collection[int] | None = None,
+    by: By = "config",
+    log_y: bool | None = None,
+    smoothing: float = 0.0,
+    band: bool = True,
+    singles: bool = False,
+    rail: bool = False,
+    x_range: tuple[float, float] | None = None,
+    theme: Theme = "light",
+) -> go.Figure:
+    """Draw one recorded quantity of every step, such as the gradient norm; arguments as for `loss_curves`.
+
+    `log_y` is on by default for norms and ratios. The update ratio gets its healthy range, 1e-4 to 1e-2, shaded.
+    """
+    chosen = _chosen(recording, members)
+    panel = Panel(
+        y_title=_TITLES[column],
+        groups=_groups(recording, recording.curves(column, chosen), chosen, by),
+        log_y=column in _LOG if log_y is None else log_y,
+        healthy=(1e-4, 1e-2) if column == "update_ratio" else None,
+    )
+    options = Options(smoothing, band, singles, x_range, theme=theme)
+    return line_figure(
+        [panel], options, empty=f"No {_TITLES[column]} was recorded.", events=_events(recording, chosen, rail)
+    )
+
+
+def lr_curve(
+    recording: Recording, *, members: Collection[int] | None = None, log_y: bool = False, theme: Theme = "light"
+) -> go.Figure:
+    """Draw the learning rate over steps, by configuration."""
+    return step_curves(recording, "lr", members=members, log_y=log_y, band=False, theme=theme)
+
+
+def yardstick_curves(
+    recording: Recording,
+    metric: str,
+    *,
+    split: Split = "val",
+    members: Collection[int] | None = None,
+    by: By = "config",
+    log_y: bool = False,
+    band: bool = True,
+    singles: bool = False,
+    rail: bool = False,
+    x_range: tuple[float, float] | None = None,
+    theme: Theme = "light",
+) -> go.Figure:
+    """Draw a shared yardstick of all losses in one panel: the comparison that is fair. Arguments as for `loss_curves`.
+
+    Raises:
+        StoreError: the run has no such yardstick; the message names those it has.
+    """
+    chosen = _chosen(recording, members)
+    curves = _eval_curves(recording, metric, split)
+    # A yardstick that a loss cannot have (hinge gives no probabilities) is recorded as NaN throughout: not an alarm.
+    defined = {m: c for m, c in curves.items() if not np.isnan(c[1]).all()}
+    without = sorted(
+        {c for m, c in zip(*_columns(recording, "id", "config"), strict=True) if m in curves.keys() - defined}
+    )
+    panel = Panel(f"{metric} ({_SPLITS[split]})", _groups(recording, defined, chosen, by), log_y=log_y)
+    return line_figure(
+        [panel],
+        Options(0.0, band, singles, x_range, theme=theme),
+        empty=f"{metric} is not defined for these losses." if without else "Nothing has been evaluated yet.",
+        events=_events(recording, chosen, rail),
+        notes=[f"{metric} is not defined for {', '.join(without)}."] if without else [],
+    )
+
+
+def generalisation_gap(
+    recording: Recording,
+    metric: str,
+    *,
+    members: Collection[int] | None = None,
+    band: bool = True,
+    theme: Theme = "light",
+) -> go.Figure:
+    """Draw a yardstick on training rows minus the same on validation rows, by configuration.
+
+    Raises:
+        StoreError: the run has no such yardstick.
+    """
+    train, val = _eval_curves(recording, metric, "train"), _eval_curves(recording, metric, "val")
+    gaps = {}
+    for member in train.keys() & val.keys():
+        steps, at_train, at_val = np.intersect1d(train[member][0], val[member][0], return_indices=True)
+        gaps[member] = (steps, train[member][1][at_train] - val[member][1][at_val])
+    chosen = _chosen(recording, members)
+    panel = Panel(f"{metric}: training - validation", _groups(recording, gaps, chosen, "config"))
+    return line_figure([panel], Options(band=band, theme=theme), empty="Nothing has been evaluated yet.")
+
+
+def overlay_runs(
+    recordings: Mapping[str, Recording],
+    metric: str,
+    *,
+    split: Split = "val",
+    band: bool = True,
+    theme: Theme = "light",
+) -> go.Figure:
+    """Draw one yardstick of several runs in one panel, a colour per run and configuration.
+
+    Args:
+        recordings: what to call a run -> the run; runs without the yardstick are named in the note's place: they are
+            skipped if at least one run has it.
+        metric: the yardstick.
+        split: which rows it was measured on.
+        band: whether to shade the range over seeds.
+        theme: light or dark.
+
+    Raises:
+        StoreError: no run has the yardstick.
+    """
+    groups: list[Group] = []
+    refused: list[StoreError] = []
+    for name, recording in recordings.items():
+        try:
+            curves = _eval_curves(recording, metric, split)
+        except StoreError as error:
+            refused.append(error)
+            continue
+        for group in _groups(recording, curves, _chosen(recording, None), "config"):
+            groups.append(Group(f"{plain(name)}: {group.label}", group.curves, len(groups)))
+    if refused and not groups:
+        raise refused[0]
+    panel = Panel(f"{metric} ({_SPLITS[split]})", tuple(groups))
+    return line_figure([panel], Options(band=band, theme=theme), empty="None of these runs has been evaluated yet.")
+
+
+_SPLITS: dict[Split, str] = {"train": "training rows", "val": "validation rows"}
+_Curves: TypeAlias = Mapping[int, tuple[NDArray[np.integer], NDArray[np.floating]]]
+
+
+def _chosen(recording: Recording, members: Collection[int] | None) -> list[int]:
+    known = recording.members["id"].tolist()
+    return [m for m in known if members is None or m in members]
+
+
+def _columns(recording: Recording, *names: str) -> list[list[Any]]:
+    return [recording.members[name].tolist() for name in names]
+
+
+def _groups(recording: Recording, curves: _Curves, chosen: list[int], by: By) -> tuple[Group, ...]:
+    """Group members, each group with the look that it has in every chart of the run."""
+    table = recording.members
+    names = table["config" if by == "config" else "label"]
+    looks = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    found: dict[str, list[Curve]] = {}
+    for member, label, name in zip(table["id"], table["label"], names, strict=True):
+        if member in chosen and member in curves:
+            found.setdefault(name, []).append(Curve(plain(label), *curves[member]))
+    return tuple(Group(plain(name), tuple(own), looks[name]) for name, own in found.items())
+
+
+def _eval_curves(
+    recording: Recording, metric: str, split: Split
+) -> dict[int, tuple[NDArray[np.integer], NDArray[np.floating]]]:
+    evals = recording.evals
+    own = evals[(evals["metric"] == metric) & (evals["split"] == split)]
+    known = sorted(evals["metric"].unique())
+    if own.empty and known and metric not in known:
+        raise StoreError(
+            f"run {recording.id} has no yardstick {metric!r}; it has {', '.join(known)}.{did_you_mean(metric, known)}"
+        )
+    by_step = own.sort_values("step", kind="stable")
+    return {
+        int(member): (rows["step"].to_numpy(np.int32), rows["value"].to_numpy(np.float64))
+        for member in by_step["member"].unique()
+        for rows in [by_step[by_step["member"] == member]]
+    }
+
+
+def _events(recording: Recording, chosen: list[int], rail: bool) -> pd.DataFrame | None:
+    if not rail:
+        return None
+    events = recording.events
+    return events[events["member"].isin([-1, *chosen])]

@@ -1,0 +1,294 @@
+"""What came out of a race: confusion, predictions against truth, fitted curves, paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from lossdiag.figures.style import (
+    ALARM,
+    NEUTRAL,
+    POINT_BUDGET,
+    Theme,
+    base_figure,
+    fade,
+    line_style,
+    plain,
+    sentence_figure,
+    set_note,
+)
+
+_MAX_CELLS_WITH_TEXT = 12
+
+
+def confusion_matrices(
+    matrices: Mapping[str, NDArray[np.generic]], classes: Sequence[str], *, columns: int = 2, theme: Theme = "light"
+) -> go.Figure:
+    """Draw one confusion matrix per label, side by side, coloured by row share.
+
+    Args:
+        matrices: label -> counts ``[C, C]``, rows are true classes, columns are predicted ones.
+        classes: the C class names.
+        columns: panels per row.
+        theme: light or dark.
+    """
+    if not matrices:
+        return sentence_figure("No confusion matrix was recorded.", theme)
+    columns = min(columns, len(matrices))
+    rows = -(-len(matrices) // columns)
+    figure = make_subplots(
+        rows,
+        columns,
+        subplot_titles=[plain(label) for label in matrices],
+        horizontal_spacing=0.16 / columns,
+        vertical_spacing=0.24 / rows,
+    )
+    names = _distinct(classes)
+    for i, counts in enumerate(matrices.values()):
+        _add_confusion(figure, np.asarray(counts), names, i // columns + 1, i % columns + 1, last=i == 0)
+    figure.update_xaxes(title_text="predicted", type="category")
+    figure.update_yaxes(type="category", autorange="reversed")
+    figure.update_yaxes(title_text="true", col=1)
+    base_figure(theme, height=60 + 300 * rows, figure=figure)
+    figure.update_layout(coloraxis={"colorscale": "Blues", "cmin": 0, "cmax": 1, "colorbar": _share_bar()})
+    set_note(figure, "Colour: share of the true class (rows add up to 1). Numbers: rows of the validation set.")
+    return figure
+
+
+def _add_confusion(
+    figure: go.Figure, counts: NDArray[np.generic], names: list[str], row: int, column: int, *, last: bool
+) -> None:
+    counts = counts.astype(np.float64)
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
+    small = len(names) <= _MAX_CELLS_WITH_TEXT
+    figure.add_trace(
+        go.Heatmap(
+            z=shares.astype(np.float32),
+            x=names,
+            y=names,
+            customdata=counts.astype(np.int32),
+            coloraxis="coloraxis",
+            texttemplate="%{customdata}" if small else None,
+            hovertemplate="true %{y}<br>predicted %{x}<br>%{customdata} rows, %{z:.1%} of the class<extra></extra>",
+            xgap=1,
+            ygap=1,
+        ),
+        row=row,
+        col=column,
+    )
+
+
+def _share_bar() -> dict[str, object]:
+    return {"thickness": 8, "outlinewidth": 0, "tickformat": ".0%", "title": {"text": "row share", "side": "right"}}
+
+
+def predicted_vs_true(
+    true: NDArray[np.generic],
+    predicted: Mapping[str, NDArray[np.generic]],
+    *,
+    unit: str = "",
+    theme: Theme = "light",
+    seed: int = 0,
+) -> go.Figure:
+    """Scatter predictions against true values, one colour per label, with the line of a perfect prediction.
+
+    Args:
+        true: true values ``[N]``, in the target's own units.
+        predicted: label -> predictions ``[N]``; those that are not finite are marked at the foot.
+        unit: the target's name or unit, for the axis titles.
+        theme: light or dark.
+        seed: of the sample that is drawn when the points are too many.
+    """
+    true = np.asarray(true, dtype=np.float64)
+    if not predicted or true.size == 0:
+        return sentence_figure("No predictions were recorded.", theme)
+    figure = go.Figure()
+    keep = _sample(len(true), POINT_BUDGET // len(predicted), seed)
+    both = np.concatenate([true, *(np.asarray(p, dtype=np.float64) for p in predicted.values())])
+    finite = both[np.isfinite(both)]
+    if finite.size == 0:
+        return sentence_figure("Every prediction and every true value is not finite.", theme)
+    low, high = float(finite.min()), float(finite.max())
+    figure.add_scatter(
+        x=[low, high],
+        y=[low, high],
+        mode="lines",
+        line={"color": NEUTRAL, "dash": "dot", "width": 1},
+        name="perfect",
+        hoverinfo="skip",
+    )
+    broken = 0
+    for i, (name, values) in enumerate(predicted.items()):
+        label = plain(name)
+        values = np.asarray(values, dtype=np.float64)
+        ok = np.isfinite(values[keep])
+        figure.add_scatter(
+            x=true[keep][ok].astype(np.float32),
+            y=values[keep][ok].astype(np.float32),
+            mode="markers",
+            name=label,
+            marker={"color": fade(line_style(i)["color"], 0.6), "size": 6},
+            hovertemplate="true %{x:.4g}<br>predicted %{y:.4g}<extra>" + label + "</extra>",
+        )
+        bad = ~np.isfinite(values)
+        broken += int(bad.sum())
+        if bad.any():
+            x = true[bad][:500].astype(np.float32)
+            figure.add_scatter(
+                x=x,
+                y=np.full(len(x), low, np.float32),
+                mode="markers",
+                name=f"{label}: not finite",
+                marker={"color": ALARM, "symbol": "x", "size": 8},
+                hovertemplate="true %{x:.4g}<br>prediction is not finite<extra>" + label + "</extra>",
+            )
+    suffix = f" ({plain(unit)})" if unit else ""
+    figure.update_layout(xaxis_title=f"true{suffix}", yaxis_title=f"predicted{suffix}")
+    base_figure(theme, height=380, figure=figure)
+    set_note(figure, _sampled(len(keep), len(true)), f"{broken} predictions are not finite." if broken else "")
+    return figure
+
+
+def fit_curve(
+    x: NDArray[np.generic],
+    y: NDArray[np.generic],
+    grid: NDArray[np.generic],
+    fits: Mapping[str, NDArray[np.generic]],
+    *,
+    x_title: str = "x",
+    y_title: str = "y",
+    theme: Theme = "light",
+) -> go.Figure:
+    """Draw data with one feature and the curve that each label fitted to it.
+
+    Args:
+        x: the feature ``[N]``.
+        y: the target ``[N]``.
+        grid: where the fits were evaluated ``[G]``, ascending.
+        fits: label -> fitted values ``[G]``, or ``[S, G]`` for S seeds (drawn as mean and range over the seeds).
+        x_title: name and unit of the feature.
+        y_title: name and unit of the target.
+        theme: light or dark.
+    """
+    if np.size(x) == 0 and not fits:
+        return sentence_figure("No data and no fit to draw.", theme)
+    figure = go.Figure()
+    x_title, y_title = plain(x_title), plain(y_title)
+    keep = _sample(np.size(x), POINT_BUDGET // 2, 0)
+    figure.add_scatter(
+        x=np.asarray(x, np.float32)[keep],
+        y=np.asarray(y, np.float32)[keep],
+        mode="markers",
+        name="data",
+        marker={"color": fade(NEUTRAL, 0.6), "size": 5},
+        hovertemplate=f"{x_title} %{{x:.4g}}<br>{y_title} %{{y:.4g}}<extra>data</extra>",
+    )
+    at = np.asarray(grid, np.float32)
+    for i, (name, values) in enumerate(fits.items()):
+        label = plain(name)
+        seeds = np.atleast_2d(np.asarray(values, np.float64))
+        style = line_style(i)
+        if len(seeds) > 1:
+            around = np.concatenate([seeds.max(axis=0), seeds.min(axis=0)[::-1]]).astype(np.float32)
+            figure.add_scatter(
+                x=np.concatenate([at, at[::-1]]),
+                y=around,
+                fill="toself",
+                fillcolor=fade(style["color"], 0.18),
+                line={"width": 0},
+                hoverinfo="skip",
+                showlegend=False,
+                legendgroup=label,
+            )
+        figure.add_scatter(
+            x=at,
+            y=seeds.mean(axis=0).astype(np.float32),
+            mode="lines",
+            name=label,
+            legendgroup=label,
+            line={**style, "width": 2},
+            hovertemplate=f"{x_title} %{{x:.4g}}<br>fit %{{y:.4g}}<extra>{label}</extra>",
+        )
+    figure.update_layout(xaxis_title=x_title, yaxis_title=y_title)
+    base_figure(theme, height=360, figure=figure)
+    several = any(np.ndim(v) > 1 and len(v) > 1 for v in fits.values())
+    set_note(figure, _sampled(len(keep), np.size(x)), "Line: mean over seeds; band: their range." if several else "")
+    return figure
+
+
+def paired_differences(table: pd.DataFrame, *, metric: str, theme: Theme = "light") -> go.Figure:
+    """Draw a forest plot: mean difference over shared seeds with its confidence interval, and a line at 0.
+
+    Args:
+        table: columns ``label`` (such as "focal_binary - bce_with_logits"), ``mean``, ``low``, ``high`` (the interval)
+            and ``n`` (shared seeds); ``low`` and ``high`` are NaN where an interval cannot be given.
+        metric: what is compared, for the axis title.
+        theme: light or dark.
+    """
+    shown = table[np.isfinite(table["mean"].to_numpy(np.float64))]
+    if shown.empty:
+        return sentence_figure(f"No pair has a finite {metric} in a shared seed.", theme)
+    mean = shown["mean"].to_numpy(np.float64)
+    low, high = (shown[c].to_numpy(np.float64) for c in ("low", "high"))
+    clear = (low > 0) | (high < 0)
+    figure = go.Figure()
+    figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dot", "width": 1})
+    for name, chosen, colour in (
+        ("interval excludes 0", clear, line_style(0)["color"]),
+        ("cannot tell", ~clear, NEUTRAL),
+    ):
+        if not chosen.any():
+            continue
+        figure.add_scatter(
+            x=mean[chosen].astype(np.float32),
+            y=shown["label"][chosen].tolist(),
+            mode="markers",
+            name=name,
+            marker={"color": colour, "size": 9},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": np.nan_to_num(high - mean)[chosen].astype(np.float32),
+                "arrayminus": np.nan_to_num(mean - low)[chosen].astype(np.float32),
+                "color": colour,
+                "thickness": 2,
+                "width": 5,
+            },
+            customdata=np.stack([low[chosen], high[chosen], shown["n"].to_numpy(np.float64)[chosen]], axis=1),
+            hovertemplate="%{y}<br>%{x:.4g} [%{customdata[0]:.4g}, %{customdata[1]:.4g}]"
+            "<br>%{customdata[2]} shared seeds<extra></extra>",
+        )
+    figure.update_layout(xaxis_title=f"difference in {metric}")
+    figure.update_yaxes(type="category", categoryorder="array", categoryarray=shown["label"].tolist()[::-1])
+    base_figure(theme, height=110 + 34 * len(shown), figure=figure)
+    dropped = len(table) - len(shown)
+    single = int(np.sum(~np.isfinite(low)))
+    set_note(
+        figure,
+        f"{dropped} pairs without a finite difference are left out." if dropped else "",
+        f"{single} pairs have too few shared seeds for an interval." if single else "",
+    )
+    return figure
+
+
+def _sample(n: int, most: int, seed: int) -> NDArray[np.int64]:
+    """Return the indexes of at most `most` of `n` rows, in order, drawn without replacement."""
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
+
+
+def _sampled(shown: int, total: int) -> str:
+    return f"{shown:,} of {total:,} points are drawn." if shown < total else ""
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Return names as text; those that occur twice get their position, for a category axis merges equal names."""
+    texts = [plain(n) for n in names]
+    return [t if texts.count(t) == 1 else f"{t} #{i}" for i, t in enumerate(texts)]
