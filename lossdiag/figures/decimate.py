@@ -60,7 +60,7 @@ def decimate(
     """Thin a curve to about `n_out` points; one that has no more is returned whole.
 
     Kept are both ends, the minimum and maximum of each of ``n_out // 2`` buckets of finite values, the spikes (of more
-    than ``n_out // 2`` the strongest, and `kept` says so) and the edges of each non-finite stretch with their
+    than ``n_out // 2``, or 16, the strongest, and `kept` says so) and the edges of each non-finite stretch with their
     neighbours.
 
     Args:
@@ -91,7 +91,7 @@ def decimate(
     curve = values if there is None else values[there]
     keep = np.zeros(len(steps), dtype=bool)
     keep[[0, -1]] = True
-    peaks, n_spikes = _strongest_spikes(curve, n_out // 2)
+    peaks, n_spikes = _strongest_spikes(curve, max(n_out // 2, 16))
     inner = np.concatenate([_extremes(curve, n_out // 2), peaks])
     keep[inner if there is None else there[inner]] = True
     edges = _thinned(np.stack([lost[starts], lost[ends]], axis=1), n_out // 4).ravel()

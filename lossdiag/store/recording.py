@@ -59,6 +59,16 @@ class Recording:
         return pd.Timestamp(self._manifest["created"])
 
     @property
+    def started(self) -> pd.Timestamp | None:
+        """When its recording began, in UTC; None while it waits."""
+        return pd.Timestamp(self._manifest["started"]) if self._manifest["started"] else None
+
+    @property
+    def ended(self) -> pd.Timestamp | None:
+        """When it ended, in UTC; None until then."""
+        return pd.Timestamp(self._manifest["ended"]) if self._manifest["ended"] else None
+
+    @property
     def facts(self) -> Mapping[str, Any]:
         """What the writer described it with."""
         return self._manifest["facts"]
