@@ -100,6 +100,107 @@ class LossInfo:
         return cls(**{**card, "tasks": tuple(card["tasks"]), "traps": tuple(card["traps"]), "params": params})
 
 
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """A measure on which members are compared whatever their loss; computed by `lossdiag.train.yardsticks`.
+
+    Attributes:
+        name: the ``metric`` of a recording's evaluations.
+        title: what people call it.
+        tasks: target kinds it is defined for.
+        better: whether high or low values are better.
+        low: smallest possible value, if there is one.
+        high: largest possible value, if there is one.
+        own_unit: whether it is measured in the target's unit.
+        help: one sentence on what it says.
+    """
+
+    name: str
+    title: str
+    tasks: tuple[Task, ...]
+    better: Literal["high", "low"]
+    low: float | None
+    high: float | None
+    own_unit: bool
+    help: str
+
+
+_NUMBERS: tuple[Task, ...] = ("regression", "count")
+_CLASSES: tuple[Task, ...] = ("binary", "multiclass", "multilabel")
+
+YARDSTICKS: Mapping[str, Yardstick] = MappingProxyType(
+    {
+        y.name: y
+        for y in (
+            Yardstick("mae", "MAE", _NUMBERS, "low", 0.0, None, True, "mean absolute error"),
+            Yardstick("rmse", "RMSE", _NUMBERS, "low", 0.0, None, True, "root of the mean squared error"),
+            Yardstick(
+                "r2",
+                "R²",
+                _NUMBERS,
+                "high",
+                None,
+                1.0,
+                False,
+                "share of the target's variance that is explained; 0 is as good as always saying the mean",
+            ),
+            Yardstick("accuracy", "Accuracy", _CLASSES, "high", 0.0, 1.0, False, "share of labels that are right"),
+            Yardstick(
+                "balanced_accuracy",
+                "Balanced accuracy",
+                _CLASSES,
+                "high",
+                0.0,
+                1.0,
+                False,
+                "mean over the classes of the share of their rows that are right; rare classes count as much as common",
+            ),
+            Yardstick(
+                "f1",
+                "F1",
+                _CLASSES,
+                "high",
+                0.0,
+                1.0,
+                False,
+                "harmonic mean of precision and recall: of the class 1, or the mean over classes or labels",
+            ),
+            Yardstick(
+                "auroc",
+                "AUROC",
+                _CLASSES,
+                "high",
+                0.0,
+                1.0,
+                False,
+                "chance that a row of the class scores above a row of another; 0.5 is guessing",
+            ),
+            Yardstick(
+                "ece",
+                "Calibration error",
+                _CLASSES,
+                "low",
+                0.0,
+                1.0,
+                False,
+                "mean distance of confidence from the share that is right, over 15 bins of confidence",
+            ),
+            Yardstick(
+                "log_loss",
+                "Log loss",
+                _CLASSES,
+                "low",
+                0.0,
+                None,
+                False,
+                "mean of -log of the probability given to the true label",
+            ),
+        )
+    }
+)
+"""Every yardstick by name, in the order in which it is shown."""
+
+
 @functools.cache
 def loss_cards() -> Mapping[str, LossInfo]:
     """Return the card of every loss by name, in catalog order."""

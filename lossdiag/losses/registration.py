@@ -137,7 +137,7 @@ def class_weights(value: ParamValue, class_counts: Sequence[int] | None) -> list
     """
     if value == "none":
         return None
-    if class_counts is None:
+    if class_counts is None or len(class_counts) == 0:
         raise TrainError("class weights need a target with classes; this one has none: set them to 'none'")
     if value == "balanced":
         total, classes = sum(class_counts), len(class_counts)

@@ -88,3 +88,5 @@ def test_class_weights_that_do_not_fit_are_refused() -> None:
         losses.bind("cross_entropy", {"weight": (1.0, 2.0)}, class_counts=[1, 1, 1])
     with pytest.raises(TrainError, match="need a target with classes"):
         losses.bind("focal", {"weight": "balanced"})
+    with pytest.raises(TrainError, match="need a target with classes"):
+        losses.class_weights("balanced", [])
