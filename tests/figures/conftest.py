@@ -60,6 +60,7 @@ def fill(writer: RunWriter, table: Any, **columns: Any) -> None:
 
 
 Losses = Mapping[int, Any]
+More = Callable[[RunWriter, Callable[..., None]], None]
 
 
 @pytest.fixture
@@ -67,7 +68,11 @@ def record(tmp_path: Path) -> Callable[..., Recording]:
     """Record a run: `losses` by member, and whatever `more` writes."""
 
     def make(
-        losses: Losses, more: Callable[[RunWriter], None] | None = None, /, finish: bool = True, **spec: Any
+        losses: Losses,
+        more: Callable[[RunWriter, Callable[..., None]], None] | None = None,
+        /,
+        finish: bool = True,
+        **spec: Any,
     ) -> Recording:
         store = RunStore(tmp_path / "runs")
         run = store.create(ExperimentSpec.parse(spec))
@@ -76,7 +81,7 @@ def record(tmp_path: Path) -> Callable[..., Recording]:
                 steps = np.arange(len(values))
                 fill(writer, "steps", step=steps, member=member, loss=values, lr=0.01, grad_norm=np.abs(values) + 1)
             if more is not None:
-                more(writer)
+                more(writer, fill)
             if finish:
                 writer.finish("finished")
         return store.open(run)

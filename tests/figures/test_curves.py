@@ -12,7 +12,6 @@ from lossdiag.figures import (
     yardstick_curves,
 )
 from lossdiag.figures.style import ALARM, Theme
-from tests.figures.conftest import fill
 
 TWO = {"losses": ["mse", "mae"], "seeds": 2, "data": {"source": "synthetic:sine"}}
 ONE = {"losses": ["mse"], "seeds": 1, "data": {"source": "synthetic:sine"}}
@@ -133,7 +132,7 @@ def test_values_beyond_float32_survive(record, sent) -> None:
 
 
 def test_events_stand_on_a_rail_under_the_curve(record, sent) -> None:
-    def events(writer) -> None:
+    def events(writer, fill) -> None:
         writer.event("nonfinite", step=2, member=0, where="loss", detail="loss is NaN <b>here</b>")
         writer.event("spike", step=1, member=1, detail="loss rose")
         writer.event("stop", step=4, detail="done")
@@ -158,7 +157,7 @@ def test_other_step_quantities(record, sent) -> None:
     assert step_curves(recording, "update_ratio").layout.shapes[0].y0 == 1e-4
 
 
-def evaluated(writer) -> None:
+def evaluated(writer, fill) -> None:
     for member, offset in enumerate((0.0, 0.2, 0.5, 0.7)):
         for split, value in (("train", 0.25), ("val", 0.125)):
             for step in (10, 0):

@@ -4,7 +4,6 @@ import pytest
 from lossdiag.errors import StoreError
 from lossdiag.figures import activation_panels, gradient_heatmap, heatmap, layer_curves, note, update_ratio_curves
 from lossdiag.figures.style import Theme
-from tests.figures.conftest import fill
 
 SPEC = {"losses": ["mse"], "seeds": 2, "data": {"source": "synthetic:sine"}}
 
@@ -48,7 +47,7 @@ def test_empty_and_all_nan_are_drawn() -> None:
     assert "4 values are not finite" in note(heatmap(np.arange(2), np.full((2, 2), np.nan), ["a", "b"], quantity="n"))
 
 
-def layered(writer) -> None:
+def layered(writer, fill) -> None:
     for member, factor in ((0, 1.0), (1, 3.0)):
         for layer in (0, 1):
             steps = np.arange(4)
@@ -69,7 +68,7 @@ def test_member_and_mean_over_a_configuration(record, sent, decode) -> None:
 
 
 def test_a_layer_without_a_value_at_a_step_stays_blank(record, sent, decode) -> None:
-    def uneven(writer) -> None:
+    def uneven(writer, fill) -> None:
         fill(writer, "layers", step=[0, 1, 2], member=0, layer=0, grad_norm=1.0)
         fill(writer, "layers", step=[1], member=0, layer=1, grad_norm=1.0)
 
