@@ -78,6 +78,16 @@ class StackedMLP:
         zeros = tuple(torch.zeros(shape, **kind) for _ in range(depth))  # type: ignore[call-overload]
         return NormBuffers(zeros, tuple(torch.ones_like(z) for z in zeros))
 
+    def state(self, row: Tensor, buffers: NormBuffers) -> dict[str, Tensor]:
+        """Return one member's parameters [P] and running statistics [1, width] as the plain module's state."""
+        state = self.layout.state(row)
+        for i, (mean, var) in enumerate(zip(buffers.mean, buffers.var, strict=True)):
+            state[f"hidden.{i}.norm.running_mean"] = mean[0].clone()
+            state[f"hidden.{i}.norm.running_var"] = var[0].clone()
+            # torch counts the batches too, though with a fixed momentum nothing reads the count.
+            state[f"hidden.{i}.norm.num_batches_tracked"] = torch.zeros((), dtype=torch.int64)
+        return state
+
     def forward(
         self,
         parameters: Sequence[Tensor],

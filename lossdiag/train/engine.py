@@ -1,0 +1,133 @@
+"""The loop over all stacks of a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lossdiag.data import Prepared, load, prepare
+from lossdiag.errors import TrainError
+from lossdiag.spec import DataSpec, ExperimentSpec
+from lossdiag.store.writer import is_double
+from lossdiag.train.lane import Lane
+from lossdiag.train.outcome import Outcome, RunEnd
+from lossdiag.train.plan import plan
+from lossdiag.train.recorder import Sink
+from lossdiag.train.stack_run import MAX_CHUNK
+
+# Seconds between two flushes; the bar is half a second, and a step may turn out slower than those before.
+_FLUSH = 0.35
+_FIRST_CHUNK = 8
+
+Clock = Callable[[], float]
+
+
+def never() -> bool:
+    """Return False: nobody asks the run to stop."""
+    return False
+
+
+def train(
+    spec: ExperimentSpec,
+    sink: Sink,
+    *,
+    uploads: Path | None = None,
+    data: Prepared | None = None,
+    should_stop: Callable[[], bool] = never,
+    clock: Clock = time.monotonic,
+) -> Outcome:
+    """Train every member of `spec` and record every step of it.
+
+    Small networks train fastest with one thread; the caller decides (``torch.set_num_threads(1)``).
+
+    Args:
+        spec: the experiment.
+        sink: where the recording goes, such as a `store.RunWriter`.
+        uploads: folder of uploaded files, for ``upload:`` sources.
+        data: use these rows rather than those that the spec names.
+        should_stop: asked at least every half second; True cancels the run.
+        clock: seconds, for `stop.max_seconds` and the pace of flushes.
+
+    Raises:
+        TrainError: the experiment cannot be trained (a loss that does not fit the task, no such device, no memory).
+        DataError: the data cannot be used.
+        StoreError: the recording cannot be written.
+    """
+    try:
+        lanes = _lanes(spec, sink, uploads, data)
+        sink.describe(**_facts(lanes))
+        return _run(spec, lanes, should_stop, clock)
+    except torch.OutOfMemoryError as error:
+        raise TrainError(
+            f"out of memory: fewer members, a smaller model or a smaller batch is needed ({error})"
+        ) from None
+
+
+def _run(spec: ExperimentSpec, lanes: list[Lane], should_stop: Callable[[], bool], clock: Clock) -> Outcome:
+    begin = clock()
+    pace = _Pace(clock)
+    status: RunEnd = "finished"
+    detail = ""
+    while any(not lane.done for lane in lanes):
+        if should_stop():
+            status, detail = "cancelled", "cancelled on request"
+        elif spec.stop.max_seconds is not None and clock() - begin >= spec.stop.max_seconds:
+            status, detail = "stopped", f"stopped after {spec.stop.max_seconds:g} seconds"
+        for lane in lanes:
+            if status != "finished":
+                lane.stop(status, detail)
+            elif not lane.done:
+                lane.advance(pace.count)
+        pace.adapt()
+    members = sorted((o for lane in lanes for o in lane.outcomes()), key=lambda o: o.member)
+    return Outcome(
+        status,
+        detail,
+        tuple(members),
+        lanes[0].run.stack.weights.device.type,
+        torch.get_num_threads(),
+        tuple(len(lane.endings.limit) for lane in lanes),
+        clock() - begin,
+    )
+
+
+class _Pace:
+    """How many steps a round may take, so that every stack is flushed about every `_FLUSH` seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.count = _FIRST_CHUNK
+        self._clock, self._then = clock, clock()
+
+    def adapt(self) -> None:
+        """Choose the next count from how long the last round took."""
+        now = self._clock()
+        share = _FLUSH / max(now - self._then, 1e-6)
+        self._then = now
+        self.count = max(1, min(MAX_CHUNK, int(self.count * min(share, 4.0))))
+
+
+def _lanes(spec: ExperimentSpec, sink: Sink, uploads: Path | None, data: Prepared | None) -> list[Lane]:
+    prepared: dict[DataSpec, Prepared] = {}
+    lanes: list[Lane] = []
+    for stack_plan in plan(spec):
+        wanted = stack_plan.shared.data
+        if wanted not in prepared:
+            prepared[wanted] = prepare(load(wanted, uploads), wanted) if data is None else data
+        lanes.append(Lane(stack_plan, prepared[wanted], sink, double=is_double(spec)))
+    return lanes
+
+
+def _facts(lanes: list[Lane]) -> dict[str, Any]:
+    stacks = [lane.facts() for lane in lanes]
+    names = [s["layers"] for s in stacks]
+    return {
+        "device": lanes[0].run.stack.weights.device.type,
+        "threads": torch.get_num_threads(),
+        "stacks": stacks,
+        # One list serves all members where the stacks agree; else each member's is with its stack.
+        "layers": names[0] if all(n == names[0] for n in names) else [],
+    }

@@ -1,0 +1,143 @@
+"""One stack on its way through a run: chunks of steps between which the host looks at what happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lossdiag.train.activations import ActivationSample, sample_activations
+from lossdiag.train.batches import BatchStream
+from lossdiag.train.evaluate import Evaluator, Score
+from lossdiag.train.feed import Feed
+from lossdiag.train.rates import Rates
+from lossdiag.train.ring import Figures, Ring, RingRow
+from lossdiag.train.stack import Batch, Snapshot, Stack
+
+MAX_CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """All that is needed to live through a chunk of steps again.
+
+    Attributes:
+        start: its first step.
+        snapshot: the stack's state before it.
+        index: row indices of its batches [F * accumulate, seeds, B].
+        lr: learning rates [F, K].
+    """
+
+    start: int
+    snapshot: Snapshot
+    index: Tensor
+    lr: NDArray[np.float64]
+
+    @property
+    def stop(self) -> int:
+        """The step after its last."""
+        return self.start + len(self.lr)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What a chunk of steps left behind.
+
+    Attributes:
+        window: how to live through it again.
+        figures: what every step recorded.
+        seconds: [F], how long each step took.
+        scores: evaluations that fell into it.
+        activations: samples that fell into it.
+    """
+
+    window: Window
+    figures: Figures
+    seconds: NDArray[np.float64]
+    scores: list[Score]
+    activations: list[ActivationSample]
+
+
+class StackRun:
+    """Advances a stack; evaluates it wherever an evaluation is due.
+
+    Attributes:
+        stack: the members.
+        position: steps taken.
+        rates: the learning rates to come.
+    """
+
+    def __init__(self, stack: Stack, train: Feed, splits: Mapping[str, Feed]) -> None:
+        """Set up `stack` for training on the rows of `train` and evaluation on `splits`."""
+        spec = stack.plan.shared
+        self.stack, self.position, self.rates = stack, 0, Rates(stack.plan.specs)
+        self.evaluate = Evaluator(stack, splits)
+        self._feed, self._accumulate, self._interval = train, spec.train.accumulate, spec.train.eval_interval
+        self._stream = BatchStream(stack.seeds, len(train.x), spec.train.batch_size)
+        self._ring = self._make_ring(1)
+        self._rows = self._ring.rows()
+
+    @property
+    def listens(self) -> bool:
+        """Whether what comes after an evaluation depends on it, so that no chunk may run across one."""
+        return self.rates.listens or self.stack.plan.shared.stop.patience is not None
+
+    def room(self, count: int) -> int:
+        """Return how many of `count` steps the next chunk may have."""
+        left = min(count, MAX_CHUNK, self.stack.plan.shared.train.steps - self.position)
+        return min(left, self._interval - self.position % self._interval) if self.listens else left
+
+    def advance(self, count: int) -> Chunk:
+        """Take `count` steps and return what they left; the only wait for the device is at the end."""
+        if count > self._ring.capacity:
+            self._ring = self._make_ring(min(MAX_CHUNK, 2 * count))
+            self._rows = self._ring.rows()
+        scores: list[Score] = []
+        samples: list[ActivationSample] = []
+        seconds: list[float] = []
+        if self.listens and self._due(self.position):
+            scores += self.evaluate(self.position)
+            self.rates.hear(validation_loss(scores))
+        index = self._stream.draw(count * self._accumulate).to(self._feed.x.device)
+        window = Window(self.position, self.stack.snapshot(), index, self.rates.table(self.position, count))
+        for row, (step, batches, lr) in zip(self._rows, self.play(window), strict=False):
+            if self._due(step):
+                samples.append(sample_activations(step, self.stack, batches[0][0]))
+                scores += [] if self.listens else self.evaluate(step)
+            begin = time.perf_counter()
+            self.stack.step(batches, lr, row)
+            seconds.append(time.perf_counter() - begin)
+        self.position += count
+        return Chunk(window, self._ring.read(count), np.array(seconds), scores, samples)
+
+    def play(self, window: Window) -> Iterator[tuple[int, list[Batch], Tensor]]:
+        """Yield step, batches and learning rates [K, 1] for every step of `window`."""
+        weights = self.stack.weights
+        batches = self._feed.batches(window.index, self.stack.seed_of)
+        rates = torch.as_tensor(window.lr, dtype=weights.dtype).to(weights.device).unsqueeze(2).unbind(0)
+        for step, lr in enumerate(rates, window.start):
+            yield step, [next(batches) for _ in range(self._accumulate)], lr
+
+    def scratch(self) -> RingRow:
+        """Return a place for figures that nobody reads."""
+        return self._make_ring(1).rows()[0]
+
+    def _due(self, step: int) -> bool:
+        return step % self._interval == 0
+
+    def _make_ring(self, capacity: int) -> Ring:
+        stack = self.stack
+        return Ring(
+            capacity, len(stack.plan.members), len(stack.net.layout.layers), stack.weights.device, stack.weights.dtype
+        )
+
+
+def validation_loss(scores: Sequence[Score]) -> NDArray[np.float64]:
+    """Return the validation loss [K] of the evaluation that `scores` belong to."""
+    (loss,) = (s.values for s in scores if s.split == "val" and s.metric == "loss")
+    return np.asarray(loss.double().cpu().numpy())
