@@ -178,7 +178,9 @@ class ScheduleSpec(Part):
 
     name: ScheduleName = Field("constant", description="shape of the learning rate over time")
     warmup: int = Field(0, ge=0, description="cosine: steps of linear warm-up from a hundredth of the rate")
-    every: int = Field(100, ge=1, description="step: multiply the rate by gamma every so many steps")
+    every: int = Field(
+        100, ge=1, description="step: multiply the rate by gamma every so many steps; exponential: the same, smoothly"
+    )
     gamma: float = Field(0.5, gt=0, le=1, description="step, exponential and plateau: factor on the rate")
     floor: Fraction = Field(0.0, description="cosine: final rate as a share of the rate")
     peak_at: float = Field(0.3, gt=0, lt=1, description="one_cycle: share of the steps spent rising")
