@@ -70,7 +70,6 @@ def read_delimited(filename: str, content: bytes, delimiter: str | None = None) 
         keep_default_na=False,
         na_values=list(NA_TEXT),
         decimal="," if comma else ".",
-        float_precision="round_trip",
         low_memory=False,
     )
     if len(frame) != rows:
