@@ -127,6 +127,17 @@ def test_low_precision_runs(card: LossInfo, params: dict[str, Any], dtype: torch
         torch.testing.assert_close(value.detach().double(), exact, rtol=0.05, atol=0.02)
 
 
+@variants
+def test_nothing_waits_for_the_device(card: LossInfo, params: dict[str, Any]) -> None:
+    # Tensors without data refuse whatever would have to read a value back to the host.
+    pred, target = (t.to("meta") for t in draw(card, 2, 4))
+    there = {key: value.to("meta") if isinstance(value, Tensor) else value for key, value in params.items()}
+    pred.requires_grad_()
+    value = losses.get(card.name)(pred, target, **there)
+    value.sum().backward()
+    assert value.is_meta
+
+
 @every_loss
 def test_other_shapes_are_refused_rather_than_broadcast(card: LossInfo) -> None:
     pred, target = draw(card, 4)

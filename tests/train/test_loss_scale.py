@@ -88,3 +88,10 @@ def test_snapshot_goes_on_where_it_was_taken() -> None:
         alone.update(found[1:])
     assert torch.equal(alone.scale, end[1:])
     assert snapshot["scale"].tolist() == [65536.0, 32768.0]
+
+
+def test_nothing_waits_for_the_device() -> None:
+    # Tensors without data refuse whatever would have to read a value back to the host.
+    ours = LossScale(2, device="meta")
+    ours.update(ours.unscale(torch.empty(2, 3, device="meta")))
+    assert ours.scale.is_meta

@@ -189,6 +189,19 @@ def test_inputs_are_left_alone_and_float32_works(name: str) -> None:
     assert all(torch.equal(a, b) for a, b in zip((weights, grads, lr), before, strict=True))
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("skippable", [True, False])
+def test_an_update_never_waits_for_the_device(name: str, skippable: bool) -> None:
+    # Tensors without data refuse whatever would have to read a value back to the host.
+    hyper = {key: torch.tensor([[float(value)], [0.5]], dtype=torch.float64) for key, value in DEFAULTS.items()}
+    optimizer = make_optimizer(name, 2, 3, hyper, device="meta", dtype=torch.float32, skippable=skippable)
+    weights, grads, out = (torch.empty(2, 3, device="meta") for _ in range(3))
+    lr, skip = torch.empty(2, 1, device="meta"), torch.empty(2, 1, device="meta", dtype=torch.bool)
+    for _ in range(2):
+        assert optimizer.update(weights, grads, lr, out, skip if skippable else None).is_meta
+    assert all(value.shape[0] == 2 for value in optimizer.state().values())
+
+
 def test_refusals_say_what_came_and_what_was_expected() -> None:
     optimizer, lr = stack_of("adam", [{**DEFAULTS, "lr": 0.1}], 3)
     with pytest.raises(TrainError, match="'square'.*nothing.*expected shape \\(1, 3\\)"):

@@ -197,6 +197,15 @@ def test_a_member_with_a_bad_output_gets_nan_and_the_others_their_values(task: T
 
 
 @tasks
+def test_nothing_waits_for_the_device(task: Task) -> None:
+    # Tensors without data refuse whatever would have to read a value back to the host.
+    output, target = (t.to("meta") for t in draw(task, 8, 3, 20))
+    assert all(value.is_meta for value in measure(task, output, target).values())
+    if task in ("binary", "multiclass"):
+        assert confusion(task, output, target, 3).is_meta
+
+
+@tasks
 def test_names_are_those_of_the_table_in_its_order(task: Task) -> None:
     output, target = draw(task, 8, 2, 10)
     assert list(measure(task, output, target)) == [y.name for y in YARDSTICKS.values() if task in y.tasks]
