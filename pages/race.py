@@ -1,0 +1,44 @@
+"""Train losses against each other: set up on the left, watch on the right."""
+
+import streamlit as st
+
+from lossdiag.store import END_STATUSES
+from ui import reads, state
+from ui.data import choose_data
+from ui.errors import shown
+from ui.form import experiment_form, member_count
+from ui.frame import page
+from ui.preview import show_preview
+from ui.run_view import show_run
+from ui.share import share
+
+with page("Race"):
+    with shown():
+        state.draft()
+    draft, run_id = state.current(), state.run_id()
+    setup, stage = st.columns([2, 5], gap="medium")
+    ready = None
+    with setup, shown():
+        st.markdown("##### Data")
+        data, dataset = choose_data(draft.data, st.query_params.get("data"))
+        ready = experiment_form(draft.model_copy(update={"data": data}), dataset.task)
+        state.edit(ready)
+    with stage:
+        with st.container(horizontal=True, vertical_alignment="center"), shown():
+            live = run_id is not None and reads.store().open(run_id).status not in END_STATUSES
+            if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=ready is None) and ready:
+                state.show_run(reads.jobs().submit(ready))
+                st.rerun()
+            if st.button("Stop", icon=":material/stop:", disabled=not live) and run_id:
+                reads.jobs().cancel(run_id)
+            if ready:
+                st.markdown(member_count(ready), width="content")
+                share(ready)
+        if run_id:
+            state.show_run(run_id)
+            with shown():
+                show_run(run_id)
+        elif ready:
+            st.markdown("##### The data")
+            st.caption("No run yet: look at the data, then press Run.")
+            show_preview(data, dataset)

@@ -1,0 +1,89 @@
+"""A run on the screen, live or ended: standing, curves, yardsticks, events; charts draw what their switches say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import streamlit as st
+
+from lossdiag.figures import loss_curves, yardstick_curves
+from lossdiag.registry import YARDSTICKS
+from lossdiag.store import END_STATUSES, Recording
+from ui import reads
+from ui.charts import chart, theme
+from ui.errors import shown
+from ui.results import show_results, title_of
+from ui.standing import show_alarms, show_events, show_standing
+from ui.text import plain
+
+_SMOOTHING = (0.0, 0.6, 0.9, 0.97, 0.99)
+_TICK = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the person wants the curves."""
+
+    log: bool
+    smoothing: float
+    members: tuple[int, ...] | None
+    by: Literal["config", "member"]
+
+
+def show_run(run_id: str) -> None:
+    """Draw the run; while it trains, once a second, and only its own part of the page."""
+    live = reads.recording(run_id).status not in END_STATUSES
+    st.fragment(_panel, run_every=_TICK if live else None)(run_id, live)
+    if not live:
+        show_results(reads.recording(run_id), f"run.{run_id}")
+
+
+def _panel(run_id: str, was_live: bool) -> None:
+    with shown():
+        run = reads.recording(run_id)
+        if was_live and run.status in END_STATUSES:
+            st.rerun()
+        show_standing(run)
+        show_alarms(run)
+        show_curves(run, f"run.{run_id}")
+        show_events(run)
+
+
+def show_curves(run: Recording, key: str) -> None:
+    """Draw the switches, the loss curves with their events, and one shared yardstick."""
+    if not run.curves("loss"):
+        st.caption("No step has been recorded yet.")
+        return
+    look = _switches(run, key)
+    losses = loss_curves(run, members=look.members, by=look.by, log_y=look.log, smoothing=look.smoothing, theme=theme())
+    chart(losses, f"{key}.losses")
+    yardsticks = [y for y in YARDSTICKS if y in set(run.evals["metric"])]
+    if yardsticks:
+        metric = st.segmented_control(
+            "yardstick",
+            yardsticks,
+            default=yardsticks[0],
+            key=f"{key}.yardstick",
+            format_func=title_of,
+            required=True,
+            help="\n".join(f"- **{YARDSTICKS[y].title}**: {plain(YARDSTICKS[y].help)}" for y in yardsticks),
+        )
+        figure = yardstick_curves(run, metric or yardsticks[0], members=look.members, by=look.by, theme=theme())
+        chart(figure, f"{key}.yardsticks")
+
+
+def _switches(run: Recording, key: str) -> Look:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        log = st.toggle("log axis", key=f"{key}.log")
+        smoothing = st.select_slider("smoothing", _SMOOTHING, key=f"{key}.smoothing", width=180)
+        labels = dict(zip(run.members["id"], run.members["label"], strict=True))
+        members = st.multiselect(
+            "single members",
+            list(labels),
+            key=f"{key}.members",
+            format_func=labels.__getitem__,
+            placeholder="mean and band over seeds",
+            max_selections=12,
+        )
+    return Look(log, float(smoothing), tuple(members) or None, "member" if members else "config")

@@ -1,0 +1,121 @@
+"""How a run stands, in words: status, progress, time left, what went wrong and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+
+import pandas as pd
+import streamlit as st
+
+from lossdiag.store import END_STATUSES, Recording, Status
+from ui.text import counted, duration, plain
+
+_Color: TypeAlias = Literal["blue", "green", "orange", "red", "gray"]
+_LOOKS: dict[Status, tuple[str, _Color]] = {
+    "queued": (":material/hourglass_empty:", "gray"),
+    "running": (":material/directions_run:", "blue"),
+    "finished": (":material/check:", "green"),
+    "stopped": (":material/flag:", "green"),
+    "cancelled": (":material/stop_circle:", "orange"),
+    "interrupted": (":material/power_off:", "orange"),
+    "failed": (":material/error:", "red"),
+}
+_ADVICE: dict[Status, str] = {
+    "failed": "Nothing more will be recorded. Change what the message names and run it again.",
+    "interrupted": "The process that trained it is gone: it crashed, was killed, or the server ended. "
+    "What was recorded until then is below. Run it again to have it whole.",
+    "cancelled": "What was recorded until then is below.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: share of all steps of all members, steps of the slowest stack, seconds left if known."""
+
+    share: float
+    step: int
+    steps: int
+    seconds_left: float | None
+
+
+def progress(run: Recording, now: datetime) -> Progress:
+    """Return how far `run` is; members that have stopped count as done."""
+    total = run.spec.train.steps
+    done = {m: int(steps[-1]) + 1 for m, (steps, _) in run.curves("loss").items() if len(steps)}
+    events = run.events
+    stopped = set(events.loc[events["kind"].isin(("nonfinite", "stop")), "member"])
+    count = max(1, len(run.members))
+    share = sum(total if m in stopped else n for m, n in done.items()) / (count * total)
+    elapsed = (pd.Timestamp(now) - run.started).total_seconds() if run.started is not None else 0.0
+    left = elapsed * (1 - share) / share if share > 0 and elapsed > 0 else None
+    return Progress(min(1.0, share), max(done.values(), default=0), total, left)
+
+
+def show_standing(run: Recording) -> None:
+    """Draw the run's name, status, progress, and what to do where it did not end well."""
+    status = run.status
+    icon, color = _LOOKS[status]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{plain(run.name)}**", width="content")
+        st.badge(status, icon=icon, color=color)
+        st.caption(plain(_length(run)), width="content")
+    if status == "queued":
+        st.info("It waits for a free worker and starts by itself.", icon=icon)
+    elif status not in END_STATUSES:
+        at = progress(run, datetime.now(UTC))
+        left = f", about {duration(at.seconds_left)} left" if at.seconds_left is not None else ""
+        st.progress(at.share, text=f"step {at.step:,} of {at.steps:,}{left}")
+    elif status in _ADVICE:
+        show = st.error if status == "failed" else st.warning
+        why = f"{plain(run.detail).rstrip('.')}. " if run.detail else ""
+        show(f"This run {_ended_as(status)}. {why}{_ADVICE[status]}", icon=icon)
+
+
+def show_alarms(run: Recording, *, most: int = 3) -> None:
+    """Say in words which members broke, at which step and how, as their events tell it; the first ones only."""
+    events = run.events
+    broken = events[events["kind"] == "nonfinite"].drop_duplicates("member").sort_values("step", kind="stable")
+    if broken.empty:
+        return
+    labels = dict(zip(run.members["id"], run.members["label"], strict=True))
+    lines = [
+        f"- **{plain(labels.get(row['member'], 'the run'))}** at step {row['step']:,}: {plain(row['detail'])}"
+        for row in broken.head(most).to_dict("records")
+    ]
+    more = len(broken) - most
+    if more > 0:
+        lines.append(f"- and {counted(more, 'other')}: see the events below")
+    count = counted(len(broken), "member")
+    st.error(f"{count} of {len(run.members)} broke:\n" + "\n".join(lines), icon=":material/error:")
+
+
+def event_table(run: Recording) -> pd.DataFrame:
+    """Return the events as a person reads them, in order of steps."""
+    labels = dict(zip(run.members["id"], run.members["label"], strict=True))
+    events = run.events.sort_values("step", kind="stable")
+    who = [labels.get(m, "the whole run") for m in events["member"]]
+    return events.assign(who=who)[["step", "who", "kind", "where", "layer", "detail"]]
+
+
+def show_events(run: Recording) -> None:
+    """List the events; the list is made only while it is open."""
+    if run.events.empty:
+        st.caption("No events: nothing unusual was recorded.")
+        return
+    box = st.expander(counted(len(run.events), "event"), icon=":material/list:", key="events", on_change="rerun")
+    if box.open:
+        with box:
+            st.dataframe(event_table(run), hide_index=True)
+
+
+def _length(run: Recording) -> str:
+    members = counted(len(run.members), "member")
+    if run.started is None or run.ended is None:
+        return members
+    return f"{members}, {duration((run.ended - run.started).total_seconds())}"
+
+
+def _ended_as(status: Status) -> str:
+    return f"was {status}" if status in ("cancelled", "interrupted") else status
