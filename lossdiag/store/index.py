@@ -26,6 +26,7 @@ COLUMNS = (
     "data", "losses", "members", "steps", "facts",
 )  # fmt: skip
 _VERSION = 1
+_BUSY_SECONDS = 5.0
 _CREATE = f"CREATE TABLE IF NOT EXISTS runs ({', '.join(COLUMNS)}, mark, PRIMARY KEY (id)) WITHOUT ROWID"
 _INSERT = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
 _SEARCHED = " || char(10) || ".join(("id", "name", "detail", "tags", "note", "data", "losses"))
@@ -69,7 +70,7 @@ def query_index(root: Path, query: Query) -> tuple[list[tuple[Any, ...]], int]:
 def _on_disk(root: Path, query: Query) -> tuple[list[tuple[Any, ...]], int]:
     if not root.is_dir():
         return [], 0
-    with contextlib.closing(sqlite3.connect(root / "index.db", timeout=5)) as database:
+    with contextlib.closing(sqlite3.connect(root / "index.db", timeout=_BUSY_SECONDS)) as database:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = OFF")  # a cache: what a power cut spoils is rebuilt
         return _answer(database, root, query)

@@ -171,6 +171,8 @@ class Recording:
                     return
                 except FileNotFoundError:
                     continue
+        if not self.folder.is_dir():
+            raise StoreError(f"run {self.id} is gone: it was deleted or moved; see the list of runs")
 
     def series(self, member: int, column: str) -> Curve:
         """Return steps (int32) and values of one column of `steps` for one member, in order of steps.

@@ -116,3 +116,38 @@ def test_two_processes_may_list_create_and_edit_at_once(store, spec, child):
     assert store.open(run_id).facts["count"] == 120
     assert len(store.list()) == 121
     assert len(RunStore(store.root).list(limit=5)) == 5
+
+
+FINISH = """
+    import sys
+    import numpy as np, pyarrow as pa
+    from lossdiag.store import RunStore
+    writer = RunStore(sys.argv[1]).writer(sys.argv[2])
+    for at in range(0, 400_000, 1000):
+        step = np.arange(at, at + 1000, dtype=np.int32)
+        columns = [step, np.zeros(1000, np.int16), *[step.astype(np.float32)] * 7]
+        writer.append("steps", pa.record_batch(columns, schema=writer.schema("steps")))
+    print("recorded", flush=True)
+    writer.finish("finished", "to the end")
+"""
+
+
+def test_a_kill_while_it_ends_loses_no_row(store, spec, child):
+    draw = random.Random(1)
+    for _ in range(5):
+        run_id = store.create(spec)
+        process = child(FINISH, store.root, run_id)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "recorded\n"
+        time.sleep(draw.uniform(0, 0.06))
+        process.kill()
+        process.communicate()
+        before = store.open(run_id)
+        assert before.status in ("interrupted", "finished")
+        np.testing.assert_array_equal(before.series(0, "loss")[0], np.arange(400_000))
+        store.recover()
+        after = store.open(run_id)
+        assert after.status == before.status
+        np.testing.assert_array_equal(after.steps["step"], np.arange(400_000))
+        assert (store.path(run_id) / "live").exists() == (after.status == "interrupted")
+        assert not list(store.path(run_id).glob(".*.tmp"))
