@@ -15,7 +15,7 @@ from lossdiag.data.limits import MAX_COLUMNS, MAX_ROWS, bad, check_shape
 _DELIMITERS = ",;\t|"
 _SAMPLE = 65_536
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_COMMA_DECIMAL = re.compile(r"[+-]?\d*,\d+")
+_COMMA_DECIMAL = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 
 
 def decode(filename: str, content: bytes) -> str:
