@@ -111,9 +111,12 @@ def decision_boundary(
     drawn = _add_points(figure, points, classes, output, len(surfaces), columns) if points is not None else ""
     base_figure(theme, height=110 + 320 * rows, figure=figure)
     figure.update_layout(coloraxis=_colour_axis(output, classes, low, high))
+    figure.update_xaxes(showgrid=False, zeroline=False)
+    figure.update_yaxes(showgrid=False, zeroline=False)
     figure.update_xaxes(title_text=plain(axes[0]), row=rows)
     figure.update_yaxes(title_text=plain(axes[1]), col=1)
     if len(times) > 1:
+        figure.update_layout(height=figure.layout.height + 110)
         _animate(figure, list(surfaces.values()), times, low, high)
     set_note(figure, f"{len(times)} of {thinned} recorded pictures are kept." if len(times) < thinned else "", drawn)
     return figure
@@ -234,9 +237,7 @@ def _animate(figure: go.Figure, surfaces: list[Surface], times: NDArray[np.integ
                 "active": len(steps) - 1,
                 "steps": steps,
                 "currentvalue": {"prefix": "step ", "font": {"size": 12}},
-                "x": 0.16,
-                "len": 0.84,
-                "pad": {"t": 36, "b": 4},
+                "pad": {"t": 36},
                 "ticklen": 3,
                 "font": {"size": 10},
             }
@@ -249,7 +250,7 @@ def _animate(figure: go.Figure, surfaces: list[Surface], times: NDArray[np.integ
                 "y": 0,
                 "xanchor": "left",
                 "yanchor": "top",
-                "pad": {"t": 52},
+                "pad": {"t": 106},
                 "showactive": False,
                 "buttons": [
                     {"label": "▶", "method": "animate", "args": [None, play]},

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lossdiag.errors import StoreError
 from lossdiag.figures.lines import Options, Panel, line_figure
 from lossdiag.figures.series import Curve, Group, align
-from lossdiag.figures.style import ALARM, SEQUENTIAL, Theme, base_figure, plain, sentence_figure, set_note
+from lossdiag.figures.style import ALARM, SEQUENTIAL, Theme, base_figure, number_of, plain, sentence_figure, set_note
 from lossdiag.store import Recording
 
 LayerColumn = Literal["grad_norm", "weight_norm", "update_ratio"]
@@ -138,8 +138,8 @@ def heatmap(
     set_note(
         figure,
         f"{len(steps):,} steps in {len(starts)} columns, the largest of each." if len(starts) < len(steps) else "",
-        f"{int(odd.sum()):,} values are not finite (alarm colour)." if bad.any() else "",
-        f"{zeros:,} cells are exactly 0 and take the lowest colour." if zeros else "",
+        f"Not finite (alarm colour): {number_of(int(odd.sum()), 'value')}." if bad.any() else "",
+        f"Exactly 0 (lowest colour): {number_of(zeros, 'cell')}." if zeros else "",
     )
     return figure
 

@@ -14,7 +14,17 @@ from plotly.subplots import make_subplots
 from lossdiag.figures.decimate import Band, band, smooth
 from lossdiag.figures.rail import add_rail, rail_height
 from lossdiag.figures.series import Curve, Group, oddities, thin
-from lossdiag.figures.style import ALARM, POINT_BUDGET, Theme, base_figure, fade, line_style, sentence_figure, set_note
+from lossdiag.figures.style import (
+    ALARM,
+    POINT_BUDGET,
+    Theme,
+    base_figure,
+    fade,
+    line_style,
+    number_of,
+    sentence_figure,
+    set_note,
+)
 
 _MOST_MARKS = 500
 _ALARM_AXIS = 100  # number of the first of the invisible axes that hold the alarm markers at the panels' top
@@ -296,8 +306,8 @@ def _sentences(panels: Sequence[Panel], options: Options, tally: _Tally) -> list
             f"{tally.total:,} -> {tally.drawn:,} points, the lowest and highest of every stretch kept; zoom refines."
         )
     if tally.nonfinite:
-        missing = f" {tally.unmarked:,} marks are left out." if tally.unmarked else ""
-        sentences.append(f"{tally.nonfinite:,} values are not finite (x).{missing}")
+        missing = f" Marks left out: {tally.unmarked:,}." if tally.unmarked else ""
+        sentences.append(f"Not finite (x): {number_of(tally.nonfinite, 'value')}.{missing}")
     if tally.below_zero:
-        sentences.append(f"{tally.below_zero:,} values at or below 0 have no place on the log axis.")
+        sentences.append(f"At or below 0, so not on the log axis: {number_of(tally.below_zero, 'value')}.")
     return sentences

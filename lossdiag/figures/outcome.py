@@ -18,6 +18,7 @@ from lossdiag.figures.style import (
     base_figure,
     fade,
     line_style,
+    number_of,
     plain,
     sentence_figure,
     set_note,
@@ -151,7 +152,9 @@ def predicted_vs_true(
     suffix = f" ({plain(unit)})" if unit else ""
     figure.update_layout(xaxis_title=f"true{suffix}", yaxis_title=f"predicted{suffix}")
     base_figure(theme, height=380, figure=figure)
-    set_note(figure, _sampled(len(keep), len(true)), f"{broken} predictions are not finite." if broken else "")
+    set_note(
+        figure, _sampled(len(keep), len(true)), f"Not finite: {number_of(broken, 'prediction')}." if broken else ""
+    )
     return figure
 
 
@@ -271,8 +274,8 @@ def paired_differences(table: pd.DataFrame, *, metric: str, theme: Theme = "ligh
     single = int(np.sum(~np.isfinite(low)))
     set_note(
         figure,
-        f"{dropped} pairs without a finite difference are left out." if dropped else "",
-        f"{single} pairs have too few shared seeds for an interval." if single else "",
+        f"Left out, without a finite difference: {number_of(dropped, 'pair')}." if dropped else "",
+        f"Too few shared seeds for an interval: {number_of(single, 'pair')}." if single else "",
     )
     return figure
 

@@ -8,7 +8,17 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from lossdiag.figures.style import PALETTE, POINT_BUDGET, Theme, base_figure, fade, plain, sentence_figure, set_note
+from lossdiag.figures.style import (
+    PALETTE,
+    POINT_BUDGET,
+    Theme,
+    base_figure,
+    fade,
+    number_of,
+    plain,
+    sentence_figure,
+    set_note,
+)
 
 
 def histogram(values: NDArray[np.generic], *, name: str, bins: int = 40, theme: Theme = "light") -> go.Figure:
@@ -148,6 +158,6 @@ def scatter2d(
     set_note(
         figure,
         f"{kept.size:,} of {first.size:,} rows are drawn." if kept.size < usable.size else "",
-        f"{dropped:,} rows without two finite values are left out." if dropped else "",
+        f"Left out, without two finite values: {number_of(dropped, 'row')}." if dropped else "",
     )
     return figure

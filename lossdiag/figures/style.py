@@ -62,6 +62,11 @@ def fade(colour: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
+def number_of(count: int, noun: str) -> str:
+    """Return ``1 value``, ``2,000 values``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def plain(text: object) -> str:
     """Return text that Plotly shows as it is: it would read tags, entities and ``%{...}`` in names, which are data."""
     escaped = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -95,7 +100,15 @@ def template(theme: Theme) -> go.layout.Template:
         margin={"l": 48, "r": 12, "t": 28, "b": 40},
         hovermode="closest",
         hoverlabel={"bgcolor": BACKGROUND[theme], "bordercolor": NEUTRAL, "font": {"color": _INK[theme], "size": 12}},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "font": {"size": 11}},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "font": {"size": 11},
+            "maxheight": 0.25,  # many entries scroll rather than squeeze the curves
+        },
         xaxis=axis,
         yaxis=axis,
         annotationdefaults={"font": {"size": 12, "color": _INK[theme]}},

@@ -15,7 +15,7 @@ def test_a_cell_is_the_log_of_its_norm(theme: Theme, sent, decode) -> None:
     out = sent(figure)
     np.testing.assert_allclose(decode(out.traces[0]["z"]), [[0, 1, -4], [-2, -3, 0]], atol=1e-6)
     np.testing.assert_array_equal(decode(out.traces[0]["x"]), [0, 1, 2, 3])
-    assert "1 cells are exactly 0" in note(figure)
+    assert "Exactly 0 (lowest colour): 1 cell." in note(figure)
 
 
 def test_a_spike_of_one_step_survives_and_nonfinite_cells_take_the_alarm(sent, decode) -> None:
@@ -44,7 +44,9 @@ def test_a_range_is_drawn_in_finer_columns(sent, decode) -> None:
 
 def test_empty_and_all_nan_are_drawn() -> None:
     assert note(heatmap(np.empty(0, int), np.empty((0, 2)), ["a", "b"], quantity="norm"))
-    assert "4 values are not finite" in note(heatmap(np.arange(2), np.full((2, 2), np.nan), ["a", "b"], quantity="n"))
+    assert "Not finite (alarm colour): 4 values." in note(
+        heatmap(np.arange(2), np.full((2, 2), np.nan), ["a", "b"], quantity="n")
+    )
 
 
 def layered(writer, fill) -> None:

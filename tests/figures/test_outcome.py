@@ -35,7 +35,7 @@ def test_predictions_are_drawn_against_truth(theme: Theme, sent) -> None:
     np.testing.assert_array_equal(out.array("mse", "x"), [1, 3])
     np.testing.assert_array_equal(out.array("mse", "y"), [1.5, 2.5])
     np.testing.assert_array_equal(out.array("mse: not finite", "x"), [2])
-    assert note(figure) == "1 predictions are not finite."
+    assert note(figure) == "Not finite: 1 prediction."
     assert figure.layout.xaxis.title.text == "true (cm)"
 
 
@@ -85,5 +85,5 @@ def test_paired_differences_show_interval_and_verdict(theme: Theme, sent) -> Non
     assert unclear["y"] == ["c - a", "e - a"]
     np.testing.assert_allclose(out.array("interval excludes 0", "x"), [0.2], rtol=1e-6)
     assert figure.layout.xaxis.title.text == "difference in accuracy"
-    assert "1 pairs without a finite difference" in note(figure)
+    assert "without a finite difference: 1 pair." in note(figure)
     assert "No pair" in note(paired_differences(table.iloc[2:3], metric="accuracy", theme=theme))

@@ -39,7 +39,7 @@ def test_scatter_by_class_and_by_value(sent, decode) -> None:
     out = sent(figure)
     np.testing.assert_array_equal(out.array("p", "x"), [1])
     np.testing.assert_array_equal(out.array("&lt;q&gt;", "y"), [4])
-    assert note(figure) == "1 rows without two finite values are left out."
+    assert note(figure) == "Left out, without two finite values: 1 row."
     (by_value,) = sent(scatter2d(x, y, x_name="a", y_name="b", colour=y, colour_name="b")).traces
     np.testing.assert_array_equal(decode(by_value["marker"]["color"]), [3, 4])
 
