@@ -42,6 +42,7 @@ class Recording:
         self.folder = folder
         self._manifest = read_manifest(folder)
         self._curves: dict[str, dict[int, Curve]] = {}
+        self._layer_curves: dict[str, dict[int, dict[int, Curve]]] = {}
 
     @property
     def id(self) -> str:
@@ -198,11 +199,21 @@ class Recording:
 
     def layer_curves(self, member: int, column: str) -> dict[int, Curve]:
         """Return steps and values of one column of `layers` for each layer of one member."""
-        steps, members, layers, values = self._arrays("layers", "step", "member", "layer", column)
-        if len(members) and (members[0] != member or members.min() != members.max()):
-            own = members == member
-            steps, layers, values = steps[own], layers[own], values[own]
-        return _group(layers, steps, values)
+        if column not in self._layer_curves:
+            steps, members, layers, values = self._arrays("layers", "step", "member", "layer", column)
+            count = int(layers.max(initial=0)) + 1
+            keys = members.astype(np.int32) * count + layers
+            grouped: dict[int, dict[int, Curve]] = {}
+            for key, curve in _group(keys, steps, values).items():
+                grouped.setdefault(key // count, {})[key % count] = curve
+            self._layer_curves[column] = grouped
+        return self._layer_curves[column].get(member, {})
+
+    def layer_names(self, member: int) -> tuple[str, ...]:
+        """Return the names of a member's layers, by their number in `layers`; empty where none were recorded."""
+        self._check_member(member)
+        own = (s["layers"] for s in self.facts.get("stacks", ()) if member in s["members"])
+        return tuple(next(own, self.facts.get("layers", ())))
 
     def frame(self, kind: str, member: int, step: int) -> npt.NDArray[np.float32]:
         """Return the latest picture of `kind` of a member at `step` or before, in its shape.
@@ -282,12 +293,28 @@ def _read_live(folder: Path, table: Table, columns: Collection[str]) -> Iterator
 
 
 def _group(keys: npt.NDArray[Any], steps: Steps, values: Values) -> dict[int, Curve]:
-    """Split rows by key, keeping their order within a key. Keys are int16, which NumPy sorts by radix."""
+    """Split rows by key, keeping their order within a key."""
     if not len(keys):
         return {}
-    if keys[0] == keys[-1] and keys.min() == keys.max():
-        return {int(keys[0]): (steps, values)}
-    order = np.argsort(keys, kind="stable")
-    found, starts = np.unique(keys[order], return_index=True)
-    parts = zip(np.split(steps[order], starts[1:]), np.split(values[order], starts[1:]), strict=True)
+    period = _period(keys)
+    if period:  # every key once per step, always in the same order: no need to sort
+        order = np.argsort(keys[:period])
+        return {int(keys[i]): (_own(steps[i::period]), _own(values[i::period])) for i in order}
+    compact = keys.astype(np.min_scalar_type(int(keys.max())))  # 16 bits are sorted by radix
+    rows = np.argsort(compact, kind="stable")
+    found, starts = np.unique(compact[rows], return_index=True)
+    parts = zip(np.split(steps[rows], starts[1:]), np.split(values[rows], starts[1:]), strict=True)
     return {int(key): part for key, part in zip(found, parts, strict=True)}
+
+
+def _period(keys: npt.NDArray[Any]) -> int:
+    """Return P where `keys` is P different keys over and over, else 0."""
+    again = np.flatnonzero(keys == keys[0])[1:2]
+    period = int(again[0]) if len(again) else len(keys)
+    if len(keys) % period or len(np.unique(keys[:period])) < period:
+        return 0
+    return period if (keys.reshape(-1, period) == keys[:period]).all() else 0
+
+
+def _own(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.ascontiguousarray(values)

@@ -3,8 +3,9 @@
     <runs>/<run_id>/
         run.json            who, what, how it stands; rewritten whole (write, fsync, rename)
         run.lock            held (flock) by the process that trains; free means nobody does
-        live/<table>.arrows Arrow IPC stream while it trains, one os.write per flush
-        <table>.feather     the same rows, compacted when it ends; ``pandas.read_feather`` reads it
+        live/<table>.arrows Arrow IPC stream while it trains, one os.write per flush; its schema's metadata names the
+                            stream, so that a reader knows when a resumed run begins another
+        <table>.feather     the same rows in the same order, compacted when it ends; ``pandas.read_feather`` reads it
     <runs>/uploads/<16 hex>.parquet + .json     files given in the browser, content-addressed
     <runs>/index.db         a cache of all run.json, rebuilt whenever it is missing or stale
 
@@ -12,6 +13,9 @@ Rows are long: one per (step, member) or (step, member, layer). A member that ha
 counts from 0: its loss and gradient are those of the parameters before update t; an evaluation at step t saw the
 parameters after t updates. Several stacks of one run append to the same tables, so rows are ordered by step within a
 member but not over the whole table.
+
+While both files of a table are there, they hold the same rows: the Feather file appears whole before the stream goes.
+A run whose run.json says ``running`` while its lock is free has lost its process: it is read as ``interrupted``.
 """
 
 from __future__ import annotations
@@ -46,7 +50,7 @@ def schema(table: Table, *, double: bool = False) -> pa.Schema:
             ("update_ratio", real),
             ("step_time", pa.float32()),
         ],
-        # layer indexes run.json's "layers" list of that member's stack.
+        # layer indexes the "layers" of that member's entry in run.json's facts.stacks: Recording.layer_names.
         "layers": [*key, ("layer", pa.int16()), ("grad_norm", real), ("weight_norm", real), ("update_ratio", real)],
         # after each activation function, at evaluation steps, on the training batch of that step.
         "activations": [

@@ -20,9 +20,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def ids(store):
-    wine = ExperimentSpec(
-        name="100% wine_tasting", data={"source": "sample:wine"}, losses=("cross_entropy",), seeds=3
-    )
+    wine = ExperimentSpec(name="100% wine_tasting", data={"source": "sample:wine"}, losses=("cross_entropy",), seeds=3)
     sine = ExperimentSpec(name="a sine", data={"source": "synthetic:sine"}, losses=("mse", "huber"))
     made = [store.create(wine), store.create(sine), store.create(sine, name="another", status="finished")]
     store.tag(made[0], ["keep", "blue"])

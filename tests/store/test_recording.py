@@ -97,8 +97,42 @@ def test_frames_come_back_in_their_shape(store, spec, ended):
             run.frame("prediction", 1, 5)
 
 
-@settings(derandomize=True, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(-9, 9)), max_size=60))
+def test_layers_have_the_names_of_their_members_stack(store, spec):
+    run_id = store.create(spec)
+    assert store.open(run_id).layer_names(0) == ()
+    with store.writer(run_id) as writer:
+        writer.describe(stacks=[{"members": [0, 1], "layers": ["hidden 1"]}, {"members": [2], "layers": ["a", "out"]}])
+        assert store.open(run_id).layer_names(2) == ("a", "out")
+        assert store.open(run_id).layer_names(1) == ("hidden 1",)
+        assert store.open(run_id).layer_names(3) == ()
+        writer.describe(layers=["for", "all"])
+    assert store.open(run_id).layer_names(3) == ("for", "all")
+
+
+def test_layers_of_members_with_different_depth(store, spec):
+    run_id = store.create(spec)
+    expected: dict[tuple[int, int], list[float]] = {}
+    keys = [(s, m, y) for m, depth in ((2, 3), (0, 1)) for s in range(5 + m) for y in range(depth)]
+    with store.writer(run_id) as writer:
+        names = writer.schema("layers").names
+        table = [dict(zip(names, (s, m, y, s + 10.0 * m + 100 * y, 0, 0), strict=True)) for s, m, y in keys]
+        writer.append("layers", pa.RecordBatch.from_pylist(table, schema=writer.schema("layers")))
+    for s, m, y in keys:
+        expected.setdefault((m, y), []).append(s + 10.0 * m + 100 * y)
+    run = store.open(run_id)
+    found = {(m, y): c[1].tolist() for m in range(4) for y, c in run.layer_curves(m, "grad_norm").items()}
+    assert found == expected
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(-9, 9)), max_size=60)
+    | st.builds(
+        lambda row, n: [(k, i) for i in range(n) for k in row],
+        st.lists(st.integers(0, 4), max_size=5),
+        st.integers(0, 6),
+    )
+)
 def test_grouping_splits_rows_by_key_in_their_order(pairs):
     keys = np.array([k for k, _ in pairs], np.int16)
     values = np.array([v for _, v in pairs], np.float32)
