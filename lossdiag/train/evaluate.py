@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from lossdiag.registry import LossInfo, Task
 from lossdiag.train.feed import Feed
 from lossdiag.train.objective import Objective
+from lossdiag.train.plan import measured_alike
 from lossdiag.train.stack import Stack
+from lossdiag.train.yardsticks import yardsticks
 
 # Outputs and activations held at once, in elements.
 _AT_ONCE = 4_000_000
@@ -28,17 +32,32 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Neighbours in the stack that are evaluated at once."""
+    """Neighbours in the stack that are evaluated at once.
+
+    Attributes:
+        rows: where they lie in the stack.
+        objective: their losses.
+        cards: which of them, counted from the first, are measured alike, and a card that they could share.
+    """
 
     rows: slice
     objective: Objective
+    cards: list[tuple[slice, LossInfo]]
 
 
 class Evaluator:
     """Evaluates one stack on the rows of each split."""
 
-    def __init__(self, stack: Stack, splits: Mapping[str, Feed]) -> None:
-        self._stack, self._splits = stack, splits
+    def __init__(self, stack: Stack, splits: Mapping[str, Feed], task: Task, target_std: Tensor) -> None:
+        """Fix the rows.
+
+        Args:
+            stack: the members.
+            splits: rows by the name of their split.
+            task: what the target is.
+            target_std: [D], what a regression target was divided by.
+        """
+        self._stack, self._splits, self._task, self._std = stack, splits, task, target_std
         width = max(stack.net.model.width, stack.net.n_out)
         self._blocks = {name: _blocks(stack, _AT_ONCE // (len(feed.x) * width)) for name, feed in splits.items()}
 
@@ -54,11 +73,25 @@ class Evaluator:
     def _measure(self, block: _Block, feed: Feed) -> dict[str, Tensor]:
         output = self._stack.predict(feed.x, block.rows)
         target = feed.y.expand(len(output), *feed.y.shape)
-        return {"loss": block.objective(output, target)}
+        alike = [yardsticks(self._task, card, output[rows], feed.y, target_std=self._std) for rows, card in block.cards]
+        values = alike[0] if len(alike) == 1 else {n: torch.cat([part[n] for part in alike]) for n in alike[0]}
+        return {"loss": block.objective(output, target), **values}
 
 
 def _blocks(stack: Stack, at_once: int) -> list[_Block]:
     count, size = len(stack.plan.members), max(1, at_once)
     return [
-        _Block(slice(start, start + size), stack.objective.part(start, start + size)) for start in range(0, count, size)
+        _Block(slice(start, start + size), stack.objective.part(start, start + size), _cards(stack, start, size))
+        for start in range(0, count, size)
     ]
+
+
+def _cards(stack: Stack, start: int, size: int) -> list[tuple[slice, LossInfo]]:
+    infos = [m.loss.info for m in stack.plan.members[start : start + size]]
+    found: list[tuple[slice, LossInfo]] = []
+    at = 0
+    for _, run in itertools.groupby(infos, key=measured_alike):
+        same = list(run)
+        found.append((slice(at, at + len(same)), same[0]))
+        at += len(same)
+    return found

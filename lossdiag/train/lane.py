@@ -11,6 +11,7 @@ from lossdiag.errors import TrainError
 from lossdiag.nn import StackedMLP
 from lossdiag.train.device import Arithmetic, arithmetic
 from lossdiag.train.endings import Endings
+from lossdiag.train.evaluate import Evaluator
 from lossdiag.train.objective import check_fit, make_objective
 from lossdiag.train.outcome import MemberEnd, MemberOutcome
 from lossdiag.train.patience import Patience
@@ -37,11 +38,10 @@ class Lane:
         """
         self._plan, self._data = plan, data
         self._arithmetic: Arithmetic = arithmetic(plan.shared.train)
-        self.run = StackRun(
-            _build(plan, data, self._arithmetic),
-            training_feed(data, self._arithmetic),
-            evaluation_feeds(data, self._arithmetic),
-        )
+        stack = _build(plan, data, self._arithmetic)
+        std = stack.weights.new_tensor(data.target_std)
+        evaluate = Evaluator(stack, evaluation_feeds(data, self._arithmetic), data.task, std)
+        self.run = StackRun(stack, training_feed(data, self._arithmetic), evaluate)
         self.endings = Endings(self.run)
         self._recorder = Recorder(sink, [m.id for m in plan.members], double=double)
         patience = plan.shared.stop.patience

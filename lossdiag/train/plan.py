@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+from lossdiag.registry import LossInfo
 from lossdiag.spec import ExperimentSpec, LossSpec, Member
 
 
@@ -19,7 +20,7 @@ class LossGroup:
 
 @dataclass(frozen=True, slots=True)
 class StackPlan:
-    """The members of one stack, those of one loss side by side.
+    """The members of one stack, those of one loss side by side, and losses that are measured alike.
 
     Attributes:
         members: in the order of the stack's rows.
@@ -55,6 +56,11 @@ def plan(spec: ExperimentSpec) -> tuple[StackPlan, ...]:
     return tuple(_stack(pairs) for pairs in found.values())
 
 
+def measured_alike(card: LossInfo) -> tuple[str, bool]:
+    """Return what of a loss the yardsticks look at: members that agree in it are measured in one call."""
+    return card.link, card.probabilistic
+
+
 def _program(spec: ExperimentSpec) -> Hashable:
     """Return what must be equal for two members to share a program."""
     model, train = spec.model, spec.train
@@ -72,12 +78,15 @@ def _stack(pairs: list[tuple[Member, ExperimentSpec]]) -> StackPlan:
     by_loss: dict[Hashable, list[tuple[Member, ExperimentSpec]]] = {}
     for member, own in pairs:
         by_loss.setdefault(_loss_key(member.loss), []).append((member, own))
+    # Sorting is stable: within what is measured alike the spec's order stays.
+    kinds = list(dict.fromkeys(measured_alike(rows[0][0].loss.info) for rows in by_loss.values()))
+    by_kind = sorted(by_loss.values(), key=lambda rows: kinds.index(measured_alike(rows[0][0].loss.info)))
     groups: list[LossGroup] = []
     at = 0
-    for rows in by_loss.values():
+    for rows in by_kind:
         groups.append(LossGroup(rows[0][0].loss, at, at + len(rows)))
         at += len(rows)
-    ordered = [pair for rows in by_loss.values() for pair in rows]
+    ordered = [pair for rows in by_kind for pair in rows]
     return StackPlan(tuple(m for m, _ in ordered), tuple(s for _, s in ordered), tuple(groups))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,11 +72,11 @@ class StackRun:
         rates: the learning rates to come.
     """
 
-    def __init__(self, stack: Stack, train: Feed, splits: Mapping[str, Feed]) -> None:
-        """Set up `stack` for training on the rows of `train` and evaluation on `splits`."""
+    def __init__(self, stack: Stack, train: Feed, evaluate: Evaluator) -> None:
+        """Set up `stack` for training on the rows of `train`."""
         spec = stack.plan.shared
         self.stack, self.position, self.rates = stack, 0, Rates(stack.plan.specs)
-        self.evaluate = Evaluator(stack, splits)
+        self.evaluate = evaluate
         self._feed, self._accumulate, self._interval = train, spec.train.accumulate, spec.train.eval_interval
         self._stream = BatchStream(stack.seeds, len(train.x), spec.train.batch_size)
         self._ring = self._make_ring(1)
