@@ -37,7 +37,11 @@ class MemberEntry(TypedDict):
 
 
 class Manifest(TypedDict):
-    """The content of run.json. Times are UTC in ISO 8601; ``started`` and ``ended`` are empty until then."""
+    """The content of run.json.
+
+    Times are UTC in ISO 8601; ``started`` and ``ended`` are empty until then. ``double`` says that measured values are
+    stored as float64; it stands apart from the spec so that tables can be read whatever version wrote the spec.
+    """
 
     id: str
     name: str
@@ -48,12 +52,15 @@ class Manifest(TypedDict):
     detail: str
     tags: list[str]
     note: str
+    double: bool
     facts: dict[str, Any]
     members: list[MemberEntry]
     spec: dict[str, Any]
 
 
-def new_manifest(run_id: str, name: str, spec: ExperimentSpec, status: Status, now: datetime) -> Manifest:
+def new_manifest(
+    run_id: str, name: str, spec: ExperimentSpec, status: Status, now: datetime, *, double: bool
+) -> Manifest:
     """Return the manifest of a run that has not begun."""
     return {
         "id": run_id,
@@ -65,6 +72,7 @@ def new_manifest(run_id: str, name: str, spec: ExperimentSpec, status: Status, n
         "detail": "",
         "tags": [],
         "note": "",
+        "double": double,
         "facts": {},
         "members": [_entry(member) for member in spec.members()],
         "spec": spec.model_dump(mode="json"),
@@ -129,7 +137,8 @@ def decode(content: bytes, folder: Path) -> Manifest:
 
 
 _SHAPE: dict[str, type] = {
-    key: {"tags": list, "members": list, "facts": dict, "spec": dict}.get(key, str) for key in Manifest.__annotations__
+    key: {"tags": list, "members": list, "facts": dict, "spec": dict, "double": bool}.get(key, str)
+    for key in Manifest.__annotations__
 }
 
 

@@ -19,7 +19,7 @@ from lossdiag.store.disk import disk_errors, open_regular
 from lossdiag.store.manifest import read_manifest, true_status
 from lossdiag.store.schema import Status, Table, schema
 from lossdiag.store.stream import StreamReader
-from lossdiag.store.writer import compacted_path, is_double, live_path
+from lossdiag.store.writer import compacted_path, live_path
 
 Steps: TypeAlias = npt.NDArray[np.int32]
 Values: TypeAlias = npt.NDArray[np.floating[Any]]
@@ -148,7 +148,7 @@ class Recording:
 
     def schema(self, table: Table, columns: Collection[str] | None = None) -> pa.Schema:
         """Return the schema of a table, or of some of its columns."""
-        full = schema(table, double=is_double(self.spec))
+        full = schema(table, double=self._manifest["double"])
         return pa.schema([full.field(column) for column in self._columns(table, columns)])
 
     def table(self, table: Table, columns: Collection[str] | None = None) -> pa.Table:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from lossdiag.errors import SpecError, StoreError
+from lossdiag.errors import StoreError
 from lossdiag.spec import ExperimentSpec
-from lossdiag.store.disk import disk_errors, replace_file, take_lock
+from lossdiag.store.disk import disk_errors, folder_lock, replace_file, take_lock
 from lossdiag.store.ids import is_id, new_id, run_folder
 from lossdiag.store.index import COLUMNS, Query, query_index
 from lossdiag.store.manifest import (
@@ -25,6 +25,7 @@ from lossdiag.store.manifest import (
     LOCK,
     OPEN_STATUSES,
     Clock,
+    Manifest,
     edit_manifest,
     encode,
     new_manifest,
@@ -69,7 +70,7 @@ class RunStore:
         run_id = run_id or new_id(now)
         if not is_id(run_id):
             raise StoreError(f"not a run id: {run_id!r:.60}; expected one such as {new_id(now)}")
-        content = encode(new_manifest(run_id, name or spec.title, spec, status, now))
+        content = encode(new_manifest(run_id, name or spec.title, spec, status, now, double=is_double(spec)))
         with disk_errors(f"create a run in {self.root}"):
             self.root.mkdir(parents=True, exist_ok=True)
             draft = self.root / f".new-{run_id}"
@@ -224,20 +225,30 @@ class RunStore:
         if lock is None:
             return False
         try:
-            status = read_manifest(folder)["status"]
+            with disk_errors(f"recover {folder}"), folder_lock(folder):
+                for torso in folder.glob(".*.tmp"):  # left by a kill in the middle of replacing a file
+                    torso.unlink()
+            manifest = _readable(folder)
+            status = manifest["status"] if manifest else "interrupted"
             if status == "running" or (status == "queued" and queued):
                 with edit_manifest(folder) as manifest:
                     manifest.update(
                         {"status": "interrupted", "detail": "its process is gone", "ended": stamp(self._clock())}
                     )
                 return True
-            if status not in ("queued", "interrupted") and (folder / "live").is_dir():
-                compact_run(folder, double=is_double(ExperimentSpec.parse(read_manifest(folder)["spec"])))
-        except (StoreError, SpecError):
-            return False  # damaged: the list shows it as such, and there is nothing to recover
+            if manifest and status not in ("queued", "interrupted") and (folder / "live").is_dir():
+                compact_run(folder, double=manifest["double"])
         finally:
             os.close(lock)
         return False
+
+
+def _readable(folder: Path) -> Manifest | None:
+    """Return the manifest, or None when it is damaged: the list shows such a run, and there is nothing to recover."""
+    try:
+        return read_manifest(folder)
+    except StoreError:
+        return None
 
 
 def _size(folder: Path) -> int:

@@ -66,7 +66,7 @@ class RunWriter:
         with edit_manifest(self.folder) as manifest:
             started = manifest["started"] or stamp(self._clock())
             manifest.update({"status": "running", "detail": "", "started": started, "ended": ""})
-        return is_double(ExperimentSpec.parse(manifest["spec"]))
+        return manifest["double"]
 
     def schema(self, table: Table) -> pa.Schema:
         """Return the schema that `append` takes for `table` in this run."""

@@ -188,6 +188,7 @@ def test_a_table_that_is_a_link_is_not_followed(run):
         (b"\xff\xfe{}", "not JSON"),
         (b"[1]", "expected a mapping, got list"),
         (b"{}", "expected str under 'id', got nothing"),
+        ({"double": "no"}, "expected bool under 'double', got str"),
         ({"tags": "a"}, "expected list under 'tags', got str"),
         ({"status": "sleeping"}, "unknown status 'sleeping'; expected one of queued, running"),
     ],
@@ -201,7 +202,7 @@ def test_a_damaged_run_json_is_one_clear_error(run, content, message):
         read_run(run.folder)
 
 
-def test_a_spec_of_another_version_is_refused_only_when_asked_for(run):
+def test_a_spec_of_another_version_is_refused_only_when_asked_for(store, run):
     path = run.folder / "run.json"
     plain = json.loads(path.read_bytes())
     plain["spec"]["novelty"] = 1
@@ -209,6 +210,9 @@ def test_a_spec_of_another_version_is_refused_only_when_asked_for(run):
     later = read_run(run.folder)
     assert len(later.members) == 4
     assert len(later.steps) == 40
+    assert later.evals.empty
+    with store.writer(run.id, resume=True) as writer:
+        writer.finish("finished")
     with pytest.raises(StoreError, match="cannot be read by this version: novelty: no such field"):
         _ = later.spec
 

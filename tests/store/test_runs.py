@@ -128,13 +128,14 @@ def test_recover_marks_orphans_and_tidies(store, spec):
         writer.finish("finished")
     (store.root / ".trash-r20250131-aaaaaaaa").mkdir()
     (store.root / ".new-r20250131-aaaaaaaa").mkdir()
+    (store.path(ended) / ".run.json.123.tmp").write_text("{")
     with store.writer(running):
         assert store.recover(queued=False) == [vanished]
         assert store.recover() == [queued]
         assert store.open(running).status == "running"
     assert store.open(queued).status == "interrupted"
     assert store.open(ended).status == "finished"
-    assert sorted(p.name for p in store.root.iterdir() if p.name.startswith(".")) == []
+    assert [p for p in store.root.rglob(".*") if p.name.startswith(".")] == []
     assert RunStore(store.root / "nowhere").recover() == []
 
 
