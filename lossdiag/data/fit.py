@@ -111,7 +111,7 @@ def _fit_number(name: str, fit: _Fit, label: str, column: pd.Series) -> None:
     if mark:
         fit.marked.append(f"{label} ({len(values) - len(present)})")
     # A number that counts the rows says nothing, and a network can still learn it by heart.
-    if not mark and len(values) > 10 and (values == np.rint(values)).all() and (np.diff(values) == 1).all():
+    if len(values) > 10 and np.ptp(values - column.index.to_numpy(dtype="float64")) == 0:
         fit.notes.append(f"column {label!r} numbers the rows; consider leaving it out (data.drop)")
 
 

@@ -46,18 +46,27 @@ def _check_schema(filename: str, file: pq.ParquetFile) -> list[str]:
             filename, f"the file unpacks to {unpacked / 1e6:,.0f} MB, at most {MAX_UNPACKED // 10**6} MB are read"
         )
     for field in file.schema_arrow:
-        if pa.types.is_nested(field.type) or pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+        kind = _value_type(field.type)
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
             raise bad(
-                filename, f"holds {field.type}; every cell must be a number, a text or a truth value", column=field.name
+                filename, f"holds {kind}; every cell must be a number, a text or a truth value", column=field.name
             )
-    return [f.name for f in file.schema_arrow if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    return [field.name for field in file.schema_arrow if _is_text(_value_type(field.type))]
+
+
+def _value_type(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if isinstance(kind, pa.DictionaryType) else kind
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _check_texts(filename: str, table: pa.Table) -> None:
     total = 0
     for name in table.column_names:
         for chunk in table.column(name).chunks:
-            if isinstance(chunk, pa.DictionaryArray) and pa.types.is_string(chunk.type.value_type):
+            if isinstance(chunk, pa.DictionaryArray) and _is_text(chunk.dictionary.type):
                 lengths = pc.binary_length(cast(pa.StringArray, chunk.dictionary))
                 total += pc.sum(pc.take(lengths, chunk.indices)).as_py() or 0
         if total > MAX_UNPACKED:
