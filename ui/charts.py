@@ -1,12 +1,14 @@
-"""Showing a figure: in the theme that the person sees, with the sentence on what it leaves out."""
+"""Showing a figure: in the theme that the person sees, drawn anew from the store where they zoom in."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from lossdiag.figures.style import Theme, note
-from ui.text import plain
+from lossdiag.figures.style import Theme
+from ui.live_chart import live_chart
 
 
 def theme() -> Theme:
@@ -14,8 +16,22 @@ def theme() -> Theme:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
-def chart(figure: go.Figure, key: str) -> None:
-    """Show `figure` and its note."""
-    st.plotly_chart(figure, key=key, theme=None)
-    if sentence := note(figure):
-        st.caption(plain(sentence))
+def chart(figure: go.Figure, key: str, label: str, *, link: str = "") -> None:
+    """Show `figure` and its note; `label` is what a screen reader announces."""
+    live_chart(figure, key=key, label=label, link=link)
+
+
+def zoomed_chart(
+    draw: Callable[[tuple[float, float] | None], go.Figure], key: str, label: str, *, link: str = ""
+) -> None:
+    """Show what `draw` makes of the steps on show: a zoom draws them anew, at their full resolution.
+
+    Args:
+        draw: gets the steps on show, or None for all.
+        key: names the chart within the session.
+        label: what a screen reader announces.
+        link: charts of one link share a scrubber.
+    """
+    held = st.session_state.get(key)
+    chosen = held.get("range") if held else None
+    live_chart(draw((chosen[0], chosen[1]) if chosen else None), key=key, label=label, link=link)

@@ -95,12 +95,11 @@ def _columns(spec: DataSpec, source: str) -> dict[str, Any]:
     target, drop = state.key(f"data.target.{source}"), state.key(f"data.drop.{source}")
     initial(target, [c for c in spec.target if c in columns] if same and spec.target else columns[-1:])
     initial(drop, [c for c in spec.drop if c in columns] if same else [])
-    picked = st.multiselect("target", columns, key=target, format_func=plain, help="What the losses learn to predict.")
+    picked = st.multiselect("target", columns, key=target, help="What the losses learn to predict.")
     dropped = st.multiselect(
         "leave out",
         [c for c in columns if c not in picked],
         key=drop,
-        format_func=plain,
         help="Columns not to learn from.",
     )
     # The last column is the target of a file unless another is named: then the spec need not name it.

@@ -12,7 +12,7 @@ from lossdiag.spec import DataSpec
 from ui import reads
 from ui.charts import chart, theme
 from ui.errors import shown
-from ui.text import counted, plain
+from ui.text import counted
 
 _ROWS = 200
 
@@ -39,13 +39,17 @@ def _table(spec: DataSpec, dataset: Dataset) -> None:
 
 def _column(spec: DataSpec, dataset: Dataset) -> None:
     whole = _whole(dataset)
-    name = st.selectbox("column", list(whole.columns), key=f"preview.column.{spec.source}", format_func=plain)
+    name = st.selectbox("column", list(whole.columns), key=f"preview.column.{spec.source}")
     column = whole[name]
     if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
-        chart(histogram(column.to_numpy(np.float64), name=str(name), theme=theme()), "preview.histogram")
+        chart(
+            histogram(column.to_numpy(np.float64), name=str(name), theme=theme()),
+            "preview.histogram",
+            f"Histogram of {name}",
+        )
     else:
         counts = {str(value): int(count) for value, count in column.value_counts().head(50).items()}
-        chart(class_balance({"rows": counts}, theme=theme()), "preview.levels")
+        chart(class_balance({"rows": counts}, theme=theme()), "preview.levels", f"Rows by value of {name}")
 
 
 def _balance(spec: DataSpec, dataset: Dataset) -> None:
@@ -56,7 +60,7 @@ def _balance(spec: DataSpec, dataset: Dataset) -> None:
     codes = made.y_val.reshape(len(made.y_val)).astype(int)
     counts = {"train": made.class_counts, "validation": np.bincount(codes, minlength=len(dataset.classes))}
     named = {split: dict(zip(dataset.classes, map(int, own), strict=True)) for split, own in counts.items()}
-    chart(class_balance(named, theme=theme()), "preview.balance")
+    chart(class_balance(named, theme=theme()), "preview.balance", "Rows of each class")
 
 
 def _scatter(spec: DataSpec, dataset: Dataset) -> None:
@@ -65,8 +69,8 @@ def _scatter(spec: DataSpec, dataset: Dataset) -> None:
         st.info("Two numeric features are needed for this; there are fewer.")
         return
     left, right = st.columns(2)
-    x = left.selectbox("across", numeric, key=f"preview.x.{spec.source}", format_func=plain)
-    y = right.selectbox("up", numeric, index=1, key=f"preview.y.{spec.source}", format_func=plain)
+    x = left.selectbox("across", numeric, key=f"preview.x.{spec.source}")
+    y = right.selectbox("up", numeric, index=1, key=f"preview.y.{spec.source}")
     target = dataset.target.iloc[:, 0]
     colour = [str(v) for v in target] if dataset.classes else target.to_numpy(np.float64)
     figure = scatter2d(
@@ -78,4 +82,4 @@ def _scatter(spec: DataSpec, dataset: Dataset) -> None:
         colour_name=str(dataset.target.columns[0]),
         theme=theme(),
     )
-    chart(figure, "preview.scatter")
+    chart(figure, "preview.scatter", f"{y} against {x}")

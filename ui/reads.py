@@ -21,6 +21,8 @@ from lossdiag.spec import DataSpec
 from lossdiag.store import END_STATUSES, Recording, RunStore, read_run
 from ui.follow import Followed
 
+SAMPLE_ID = "sample"
+"""Stands for the recorded sample run, which is no run of the store."""
 SAMPLE_RUN = Path(__file__).resolve().parents[1] / "sample_data" / "recorded_run"
 
 
@@ -45,6 +47,8 @@ def recording(run_id: str) -> Recording:
     Raises:
         StoreError: there is no such run, or it is damaged.
     """
+    if run_id == SAMPLE_ID:
+        return sample_run()
     folder = store().path(run_id)
     if store().open(run_id).status in END_STATUSES:
         return _ended(folder, (folder / "run.json").stat().st_mtime_ns)

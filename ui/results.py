@@ -66,11 +66,12 @@ def _differences(run: Recording, key: str) -> None:
     metric = left.selectbox("yardstick", metrics, key=f"{key}.paired", format_func=title_of)
     configs = list(dict.fromkeys(run.members["config"]))
     against = right.selectbox(
-        "against", [None, *configs], key=f"{key}.against", format_func=lambda c: "every pair" if c is None else plain(c)
+        "against", [None, *configs], key=f"{key}.against", format_func=lambda c: "every pair" if c is None else c
     )
     table = paired_differences(run, metric, against, split=_SPLIT)
     label = table["config"] + " − " + table["baseline"]
-    chart(forest(table.assign(label=label), metric=title_of(metric), theme=theme()), f"{key}.forest")
+    figure = forest(table.assign(label=label), metric=title_of(metric), theme=theme())
+    chart(figure, f"{key}.forest", "Differences between configurations with their intervals")
     st.dataframe(difference_view(table, metric), hide_index=True, key=f"{key}.differences")
     st.caption(
         "Members that share a seed share initial weights and batches, so each difference is taken seed by seed. "

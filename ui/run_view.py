@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from lossdiag.figures import loss_curves, yardstick_curves
 from lossdiag.registry import YARDSTICKS
 from lossdiag.store import END_STATUSES, Recording
 from ui import reads
-from ui.charts import chart, theme
+from ui.charts import chart, theme, zoomed_chart
 from ui.errors import shown
 from ui.results import show_results, title_of
 from ui.standing import show_alarms, show_events, show_standing
@@ -56,8 +57,19 @@ def show_curves(run: Recording, key: str) -> None:
         st.caption("No step has been recorded yet.")
         return
     look = _switches(run, key)
-    losses = loss_curves(run, members=look.members, by=look.by, log_y=look.log, smoothing=look.smoothing, theme=theme())
-    chart(losses, f"{key}.losses")
+
+    def losses(steps: tuple[float, float] | None) -> go.Figure:
+        return loss_curves(
+            run,
+            members=look.members,
+            by=look.by,
+            log_y=look.log,
+            smoothing=look.smoothing,
+            x_range=steps,
+            theme=theme(),
+        )
+
+    zoomed_chart(losses, f"{key}.losses", "Training loss over steps, with events", link=key)
     yardsticks = [y for y in YARDSTICKS if y in set(run.evals["metric"])]
     if yardsticks:
         metric = st.segmented_control(
@@ -70,7 +82,7 @@ def show_curves(run: Recording, key: str) -> None:
             help="\n".join(f"- **{YARDSTICKS[y].title}**: {plain(YARDSTICKS[y].help)}" for y in yardsticks),
         )
         figure = yardstick_curves(run, metric or yardsticks[0], members=look.members, by=look.by, theme=theme())
-        chart(figure, f"{key}.yardsticks")
+        chart(figure, f"{key}.yardsticks", "Yardstick on validation rows over steps", link=key)
 
 
 def _switches(run: Recording, key: str) -> Look:
