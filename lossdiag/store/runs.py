@@ -209,14 +209,17 @@ class RunStore:
         Returns:
             The identifiers of the runs that were marked.
         """
+        rows, _ = query_index(self.root, Query())
+        status = COLUMNS.index("status")
+        unended = {row[0] for row in rows if row[status] in (*OPEN_STATUSES, "interrupted")}
         marked = []
         for name in sorted(os.listdir(self.root)) if self.root.is_dir() else []:
             folder = self.root / name
             if name.startswith((".trash-", ".new-")):
                 with disk_errors(f"tidy {folder}"):
                     shutil.rmtree(folder)
-            elif is_id(name) and not folder.is_symlink() and self._recover(folder, queued=queued):
-                marked.append(name)
+            elif name in unended or (is_id(name) and not folder.is_symlink() and (folder / "live").is_dir()):
+                marked += [name] if self._recover(folder, queued=queued) else []
         return marked
 
     def _recover(self, folder: Path, *, queued: bool) -> bool:

@@ -128,7 +128,7 @@ def test_recover_marks_orphans_and_tidies(store, spec):
         writer.finish("finished")
     (store.root / ".trash-r20250131-aaaaaaaa").mkdir()
     (store.root / ".new-r20250131-aaaaaaaa").mkdir()
-    (store.path(ended) / ".run.json.123.tmp").write_text("{")
+    (store.path(vanished) / ".run.json.123.tmp").write_text("{")
     with store.writer(running):
         assert store.recover(queued=False) == [vanished]
         assert store.recover() == [queued]
