@@ -1,4 +1,4 @@
-"""What the store and the thinning of curves cost. Run it: ``python benchmarks/store.py``.
+"""What the store and the thinning of curves cost. Run it: ``python -m benchmarks.store``.
 
 The recording is one member of 1,000,000 steps with 4 layers, flushed every 500 steps, with 5 one-step spikes, 2 NaN
 and 1 infinity in its loss. Times are the best of three; files are in the page cache, as after a first look.
