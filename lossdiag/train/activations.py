@@ -31,7 +31,8 @@ def sample_activations(step: int, stack: Stack, x: Tensor) -> ActivationSample:
     name = stack.net.model.activation
     layers: list[Tensor] = []
     for tap in stack.taps(x):
-        std, mean = torch.std_mean(tap.after, dim=(1, 2), correction=0)
+        # Summed in the parameters' precision: in half precision a mean over many units would be off.
+        std, mean = torch.std_mean(tap.after.to(stack.weights.dtype), dim=(1, 2), correction=0)
         zero = (tap.after == 0).to(mean.dtype).mean(dim=(1, 2))
         flat = saturated(name, tap.before).to(mean.dtype).mean(dim=(1, 2))
         layers.append(torch.stack([mean, std, zero, flat]))

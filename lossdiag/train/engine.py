@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,12 @@ from lossdiag.data import Prepared, load, prepare
 from lossdiag.errors import TrainError
 from lossdiag.spec import DataSpec, ExperimentSpec
 from lossdiag.store.writer import is_double
+from lossdiag.train.events import Event
 from lossdiag.train.lane import Lane
 from lossdiag.train.outcome import Outcome, RunEnd
+from lossdiag.train.pictures import MAX_MEMBERS
 from lossdiag.train.plan import plan
-from lossdiag.train.recorder import Sink
+from lossdiag.train.recorder import Sink, write_events
 from lossdiag.train.stack_run import MAX_CHUNK
 
 # Seconds between two flushes; the bar is half a second, and a step may turn out slower than those before.
@@ -60,14 +63,14 @@ def train(
     try:
         lanes = _lanes(spec, sink, uploads, data)
         sink.describe(**_facts(lanes))
-        return _run(spec, lanes, should_stop, clock)
+        return _run(spec, sink, lanes, should_stop, clock)
     except torch.OutOfMemoryError as error:
         raise TrainError(
             f"out of memory: fewer members, a smaller model or a smaller batch is needed ({error})"
         ) from None
 
 
-def _run(spec: ExperimentSpec, lanes: list[Lane], should_stop: Callable[[], bool], clock: Clock) -> Outcome:
+def _run(spec: ExperimentSpec, sink: Sink, lanes: list[Lane], should_stop: Callable[[], bool], clock: Clock) -> Outcome:
     begin = clock()
     pace = _Pace(clock)
     status: RunEnd = "finished"
@@ -83,11 +86,16 @@ def _run(spec: ExperimentSpec, lanes: list[Lane], should_stop: Callable[[], bool
             elif not lane.done:
                 lane.advance(pace.count)
         pace.adapt()
-    members = sorted((o for lane in lanes for o in lane.outcomes()), key=lambda o: o.member)
+    members = tuple(sorted((o for lane in lanes for o in lane.outcomes()), key=lambda o: o.member))
+    if status == "finished" and all(o.reason != "finished" for o in members):
+        status, detail = "stopped", "every member ended before the last step"
+    if status != "finished":
+        last = max(lane.run.position for lane in lanes)
+        write_events(sink, [Event(last, -1, "stop", "run", "", math.nan, detail)])
     return Outcome(
         status,
         detail,
-        tuple(members),
+        members,
         lanes[0].run.stack.weights.device.type,
         torch.get_num_threads(),
         tuple(len(lane.endings.limit) for lane in lanes),
@@ -113,21 +121,24 @@ class _Pace:
 def _lanes(spec: ExperimentSpec, sink: Sink, uploads: Path | None, data: Prepared | None) -> list[Lane]:
     prepared: dict[DataSpec, Prepared] = {}
     lanes: list[Lane] = []
+    pictured = [m.id for m in spec.members() if m.seed == spec.seeds[0]][:MAX_MEMBERS]
     for stack_plan in plan(spec):
         wanted = stack_plan.shared.data
         if wanted not in prepared:
             prepared[wanted] = prepare(load(wanted, uploads), wanted) if data is None else data
-        lanes.append(Lane(stack_plan, prepared[wanted], sink, double=is_double(spec)))
+        lanes.append(Lane(stack_plan, prepared[wanted], sink, pictured=pictured, double=is_double(spec)))
     return lanes
 
 
 def _facts(lanes: list[Lane]) -> dict[str, Any]:
     stacks = [lane.facts() for lane in lanes]
+    data = [lane.data_facts() for lane in lanes]
     names = [s["layers"] for s in stacks]
     return {
         "device": lanes[0].run.stack.weights.device.type,
         "threads": torch.get_num_threads(),
-        "stacks": stacks,
-        # One list serves all members where the stacks agree; else each member's is with its stack.
+        # What holds for all stacks stands here once; a stack whose data are others says so itself.
+        **data[0],
         "layers": names[0] if all(n == names[0] for n in names) else [],
+        "stacks": [s | ({} if d == data[0] else d) for s, d in zip(stacks, data, strict=True)],
     }

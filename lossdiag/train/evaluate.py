@@ -14,7 +14,7 @@ from lossdiag.train.feed import Feed
 from lossdiag.train.objective import Objective
 from lossdiag.train.plan import measured_alike
 from lossdiag.train.stack import Stack
-from lossdiag.train.yardsticks import yardsticks
+from lossdiag.train.yardsticks import confusion, yardsticks
 
 # Outputs and activations held at once, in elements.
 _AT_ONCE = 4_000_000
@@ -28,6 +28,21 @@ class Score:
     split: str
     metric: str
     values: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All that was measured after `step` updates.
+
+    Attributes:
+        step: updates before it.
+        scores: yardsticks on every split.
+        confusion: [K, C, C] counts on the validation rows, by true class first; None where there are no classes.
+    """
+
+    step: int
+    scores: list[Score]
+    confusion: Tensor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +63,39 @@ class _Block:
 class Evaluator:
     """Evaluates one stack on the rows of each split."""
 
-    def __init__(self, stack: Stack, splits: Mapping[str, Feed], task: Task, target_std: Tensor) -> None:
+    def __init__(
+        self, stack: Stack, splits: Mapping[str, Feed], task: Task, target_std: Tensor, n_classes: int
+    ) -> None:
         """Fix the rows.
 
         Args:
             stack: the members.
-            splits: rows by the name of their split.
+            splits: rows by the name of their split; those of "val" are counted into confusion matrices.
             task: what the target is.
             target_std: [D], what a regression target was divided by.
+            n_classes: C; 0 where there are none or where matrices would take too much room.
         """
+        self._classes = n_classes
         self._stack, self._splits, self._task, self._std = stack, splits, task, target_std
         width = max(stack.net.model.width, stack.net.n_out)
         self._blocks = {name: _blocks(stack, _AT_ONCE // (len(feed.x) * width)) for name, feed in splits.items()}
 
     @torch.no_grad()
-    def __call__(self, step: int) -> list[Score]:
+    def __call__(self, step: int) -> Evaluation:
         """Return every yardstick on every split; `step` is how many updates the members have had."""
         scores: list[Score] = []
+        counts: list[Tensor] = []
         for split, feed in self._splits.items():
-            parts = [self._measure(block, feed) for block in self._blocks[split]]
+            parts: list[dict[str, Tensor]] = []
+            for block in self._blocks[split]:
+                output = self._stack.predict(feed.x, block.rows)
+                parts.append(self._measure(block, feed, output))
+                if split == "val" and self._classes:
+                    counts.append(confusion(self._task, output, feed.y, self._classes))
             scores += [Score(step, split, name, torch.cat([p[name] for p in parts])) for name in parts[0]]
-        return scores
+        return Evaluation(step, scores, torch.cat(counts) if counts else None)
 
-    def _measure(self, block: _Block, feed: Feed) -> dict[str, Tensor]:
-        output = self._stack.predict(feed.x, block.rows)
+    def _measure(self, block: _Block, feed: Feed, output: Tensor) -> dict[str, Tensor]:
         target = feed.y.expand(len(output), *feed.y.shape)
         alike = [yardsticks(self._task, card, output[rows], feed.y, target_std=self._std) for rows, card in block.cards]
         values = alike[0] if len(alike) == 1 else {n: torch.cat([part[n] for part in alike]) for n in alike[0]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,19 @@ from lossdiag.nn import StackedMLP
 from lossdiag.train.device import Arithmetic, arithmetic
 from lossdiag.train.endings import Endings
 from lossdiag.train.evaluate import Evaluator
+from lossdiag.train.events import Event, Watch
 from lossdiag.train.objective import check_fit, make_objective
 from lossdiag.train.outcome import MemberEnd, MemberOutcome
 from lossdiag.train.patience import Patience
+from lossdiag.train.pictures import Painter
 from lossdiag.train.plan import StackPlan
 from lossdiag.train.recorder import Recorder, Sink
 from lossdiag.train.stack import Stack
 from lossdiag.train.stack_run import Chunk, StackRun, validation_loss
 from lossdiag.train.tensors import evaluation_feeds, training_feed
+
+# Confusion matrices of all members are kept up to this many counts per evaluation.
+_MAX_COUNTS = 20_000
 
 
 class Lane:
@@ -30,22 +36,39 @@ class Lane:
         endings: who has ended.
     """
 
-    def __init__(self, plan: StackPlan, data: Prepared, sink: Sink, *, double: bool) -> None:
+    def __init__(
+        self, plan: StackPlan, data: Prepared, sink: Sink, *, pictured: Collection[int] = (), double: bool = False
+    ) -> None:
         """Build the stack.
+
+        Args:
+            plan: its members.
+            data: what they are trained on.
+            sink: where the recording goes.
+            pictured: ids of the members that pictures are kept of.
+            double: whether the run stores measured values as float64.
 
         Raises:
             TrainError: a loss does not fit the task, or the device or the batch does not fit the model.
         """
         self._plan, self._data = plan, data
-        self._arithmetic: Arithmetic = arithmetic(plan.shared.train)
-        stack = _build(plan, data, self._arithmetic)
+        numbers = arithmetic(plan.shared.train)
+        stack = _build(plan, data, numbers)
+        ids = [m.id for m in plan.members]
+        self._painter = Painter(stack, data, [k for k, i in enumerate(ids) if i in pictured])
+        classes = len(data.classes) if len(ids) * len(data.classes) ** 2 <= _MAX_COUNTS else 0
         std = stack.weights.new_tensor(data.target_std)
-        evaluate = Evaluator(stack, evaluation_feeds(data, self._arithmetic), data.task, std)
-        self.run = StackRun(stack, training_feed(data, self._arithmetic), evaluate)
+        evaluator = Evaluator(stack, evaluation_feeds(data, numbers), data.task, std, classes)
+        self.run = StackRun(stack, training_feed(data, numbers), evaluator, self._painter)
         self.endings = Endings(self.run)
-        self._recorder = Recorder(sink, [m.id for m in plan.members], double=double)
+        self._recorder = Recorder(sink, ids, double=double)
+        self._watch = Watch(
+            ids,
+            [layer.name for layer in stack.net.layout.layers],
+            sudden_rates=any(s.schedule.name in ("step", "plateau") for s in plan.specs),
+        )
         patience = plan.shared.stop.patience
-        self._patience = None if patience is None else Patience(patience, len(plan.members))
+        self._patience = None if patience is None else Patience(patience, len(ids))
 
     @property
     def done(self) -> bool:
@@ -54,21 +77,30 @@ class Lane:
 
     def advance(self, count: int) -> None:
         """Take up to `count` steps and record them; evaluate once more after the last."""
-        run = self.run
+        run, limit = self.run, self.endings.limit
         chunk = run.advance(run.room(count))
         self.endings.judge(chunk)
-        self._recorder.chunk(chunk, self.endings.limit)
-        self._recorder.scores(chunk.scores, self.endings.limit)
-        self._recorder.activations(chunk.activations, self.endings.limit)
+        self._recorder.chunk(chunk, limit)
+        self._recorder.evaluations(chunk.evaluations, limit)
+        self._recorder.activations(chunk.activations, limit)
+        self._recorder.pictures(chunk.pictures, chunk.evaluations, limit)
+        self._recorder.events(self._watch.look(chunk, limit))
         self._lose_patience(chunk)
         if run.position == self._plan.shared.train.steps:
             self.stop("finished", "")
+        elif self.done:
+            self._recorder.events(self._watch.clip_shares())
 
     def stop(self, reason: MemberEnd, detail: str) -> None:
         """Evaluate and end everybody who is left."""
-        if not self.done:
-            self._recorder.scores(self.run.evaluate(self.run.position), self.endings.limit)
-            self.endings.stop_all(self.run.position, reason, detail)
+        if self.done:
+            return
+        run, limit = self.run, self.endings.limit
+        last = [run.evaluate()]
+        self._recorder.evaluations(last, limit)
+        self._recorder.pictures(run.paint(run.position), last, limit)
+        self.endings.stop_all(run.position, reason, detail)
+        self._recorder.events(self._watch.clip_shares())
 
     def outcomes(self) -> list[MemberOutcome]:
         """Return how each member ended, in the order of the stack."""
@@ -92,14 +124,37 @@ class Lane:
             "precision": self._plan.shared.train.precision,
         }
 
+    def data_facts(self) -> dict[str, Any]:
+        """Return what a reader wants to know of the data, and what the pictures' axes mean, as plain data."""
+        data = self._data
+        return {
+            "data": {
+                "name": data.name,
+                "task": data.task,
+                "features": list(data.feature_names),
+                "targets": list(data.target_names),
+                "classes": list(data.classes),
+                "class_counts": data.class_counts.tolist(),
+                "target_mean": data.target_mean.tolist(),
+                "target_std": data.target_std.tolist(),
+                "train_rows": len(data.x_train),
+                "val_rows": len(data.x_val),
+                "notes": list(data.notes),
+            },
+            "frames": self._painter.facts,
+        }
+
     def _lose_patience(self, chunk: Chunk) -> None:
-        if self._patience is None or not chunk.scores:
+        if self._patience is None or not chunk.evaluations:
             return
         step, patience = chunk.window.start, self._plan.shared.stop.patience
-        detail = f"no better validation loss in {patience} evaluations, at step {step}"
-        tired = self._patience.tired(validation_loss(chunk.scores))
-        for k in np.flatnonzero(tired & self.endings.alive()):
-            self.endings.stop(int(k), step, "patience", detail, chunk.window.snapshot)
+        detail = f"no better validation loss in {patience} evaluations"
+        losses = validation_loss(chunk.evaluations[0])
+        tired = self._patience.tired(losses)
+        for k in map(int, np.flatnonzero(tired & self.endings.alive())):
+            self.endings.stop(k, step, "patience", detail, chunk.window.snapshot)
+            member = self._plan.members[k].id
+            self._recorder.events([Event(step, member, "stop", "patience", "", float(losses[k]), detail)])
 
 
 def _build(plan: StackPlan, data: Prepared, numbers: Arithmetic) -> Stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from lossdiag.store.schema import Table, schema
 from lossdiag.train.activations import ActivationSample
-from lossdiag.train.evaluate import Score
+from lossdiag.train.evaluate import Evaluation
+from lossdiag.train.events import Event
+from lossdiag.train.pictures import Picture
 from lossdiag.train.ring import GRADIENT, UPDATE, WEIGHT
 from lossdiag.train.stack_run import Chunk
 
@@ -75,8 +78,9 @@ class Recorder:
             update_ratio=_ratio(by_layer[..., UPDATE], by_layer[..., WEIGHT]),
         )
 
-    def scores(self, scores: Sequence[Score], end: NDArray[np.int64]) -> None:
+    def evaluations(self, evaluations: Sequence[Evaluation], end: NDArray[np.int64]) -> None:
         """Write evaluations; one at step t saw the parameters after t updates, so it is kept up to t = end - 1."""
+        scores = [score for evaluation in evaluations for score in evaluation.scores]
         if not scores:
             return
         values = np.stack([s.values.double().cpu().numpy() for s in scores])
@@ -112,6 +116,34 @@ class Recorder:
             **dict(zip(names, values, strict=True)),
         )
 
+    def pictures(self, pictures: Sequence[Picture], evaluations: Sequence[Evaluation], end: NDArray[np.int64]) -> None:
+        """Write pictures, and the confusion matrices that were counted with the evaluations."""
+        counted = [
+            Picture(e.step, k, "confusion", counts)
+            for e in evaluations
+            if e.confusion is not None
+            for k, counts in enumerate(e.confusion.unbind(0))
+        ]
+        kept = [p for p in (*pictures, *counted) if p.step < end[p.k]]
+        if not kept:
+            return
+        values = [p.values.float().cpu().numpy().reshape(-1) for p in kept]
+        offsets = np.cumsum([0, *map(len, values)])
+        columns = [
+            [p.step for p in kept],
+            [self._members[p.k] for p in kept],
+            [p.kind for p in kept],
+            [list(p.values.shape) for p in kept],
+            pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(np.concatenate(values))),
+        ]
+        fields = schema("frames", double=self._double)
+        arrays = [pa.array(c, type=f.type) for c, f in zip(columns, fields, strict=True)]
+        self._sink.append("frames", pa.record_batch(arrays, schema=fields))
+
+    def events(self, events: Sequence[Event]) -> None:
+        """Write events."""
+        write_events(self._sink, events)
+
     def _write(
         self,
         table: Table,
@@ -139,3 +171,10 @@ def _ratio(update: NDArray[np.floating], weight: NDArray[np.floating]) -> NDArra
     """Return |update| / |weights|: 0 where nothing moved, NaN where weights that are all zero began to move."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(update == 0, 0.0, np.where(weight == 0, np.nan, update / weight))
+
+
+def write_events(sink: Sink, events: Sequence[Event]) -> None:
+    """Write events of any members, or of the whole run (member -1)."""
+    if events:
+        rows = [dataclasses.asdict(event) for event in events]
+        sink.append("events", pa.RecordBatch.from_pylist(rows, schema=schema("events")))

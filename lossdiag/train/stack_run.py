@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from lossdiag.train.activations import ActivationSample, sample_activations
 from lossdiag.train.batches import BatchStream
-from lossdiag.train.evaluate import Evaluator, Score
+from lossdiag.train.evaluate import Evaluation, Evaluator
 from lossdiag.train.feed import Feed
+from lossdiag.train.pictures import Painter, Picture
 from lossdiag.train.rates import Rates
 from lossdiag.train.ring import Figures, Ring, RingRow
 from lossdiag.train.stack import Batch, Snapshot, Stack
@@ -52,14 +53,16 @@ class Chunk:
         window: how to live through it again.
         figures: what every step recorded.
         seconds: [F], how long each step took.
-        scores: evaluations that fell into it.
+        evaluations: those that fell into it.
+        pictures: those that were painted with them.
         activations: samples that fell into it.
     """
 
     window: Window
     figures: Figures
     seconds: NDArray[np.float64]
-    scores: list[Score]
+    evaluations: list[Evaluation]
+    pictures: list[Picture]
     activations: list[ActivationSample]
 
 
@@ -72,11 +75,11 @@ class StackRun:
         rates: the learning rates to come.
     """
 
-    def __init__(self, stack: Stack, train: Feed, evaluate: Evaluator) -> None:
+    def __init__(self, stack: Stack, train: Feed, evaluate: Evaluator, painter: Painter) -> None:
         """Set up `stack` for training on the rows of `train`."""
         spec = stack.plan.shared
         self.stack, self.position, self.rates = stack, 0, Rates(stack.plan.specs)
-        self.evaluate = evaluate
+        self._evaluator, self._painter = evaluate, painter
         self._feed, self._accumulate, self._interval = train, spec.train.accumulate, spec.train.eval_interval
         self._stream = BatchStream(stack.seeds, len(train.x), spec.train.batch_size)
         self._ring = self._make_ring(1)
@@ -97,23 +100,34 @@ class StackRun:
         if count > self._ring.capacity:
             self._ring = self._make_ring(min(MAX_CHUNK, 2 * count))
             self._rows = self._ring.rows()
-        scores: list[Score] = []
+        evaluations: list[Evaluation] = []
+        pictures: list[Picture] = []
         samples: list[ActivationSample] = []
         seconds: list[float] = []
         if self.listens and self._due(self.position):
-            scores += self.evaluate(self.position)
-            self.rates.hear(validation_loss(scores))
+            evaluations.append(self.evaluate())
+            self.rates.hear(validation_loss(evaluations[0]))
         index = self._stream.draw(count * self._accumulate).to(self._feed.x.device)
         window = Window(self.position, self.stack.snapshot(), index, self.rates.table(self.position, count))
         for row, (step, batches, lr) in zip(self._rows, self.play(window), strict=False):
             if self._due(step):
                 samples.append(sample_activations(step, self.stack, batches[0][0]))
-                scores += [] if self.listens else self.evaluate(step)
+                pictures += self.paint(step)
+                if not self.listens:
+                    evaluations.append(self._evaluator(step))
             begin = time.perf_counter()
             self.stack.step(batches, lr, row)
             seconds.append(time.perf_counter() - begin)
         self.position += count
-        return Chunk(window, self._ring.read(count), np.array(seconds), scores, samples)
+        return Chunk(window, self._ring.read(count), np.array(seconds), evaluations, pictures, samples)
+
+    def evaluate(self) -> Evaluation:
+        """Measure the members as they are."""
+        return self._evaluator(self.position)
+
+    def paint(self, step: int) -> list[Picture]:
+        """Paint the members as they are, after `step` updates."""
+        return self._painter.paint(step)
 
     def play(self, window: Window) -> Iterator[tuple[int, list[Batch], Tensor]]:
         """Yield step, batches and learning rates [K, 1] for every step of `window`."""
@@ -137,7 +151,7 @@ class StackRun:
         )
 
 
-def validation_loss(scores: Sequence[Score]) -> NDArray[np.float64]:
-    """Return the validation loss [K] of the evaluation that `scores` belong to."""
-    (loss,) = (s.values for s in scores if s.split == "val" and s.metric == "loss")
+def validation_loss(evaluation: Evaluation) -> NDArray[np.float64]:
+    """Return the validation loss [K]."""
+    (loss,) = (s.values for s in evaluation.scores if s.split == "val" and s.metric == "loss")
     return np.asarray(loss.double().cpu().numpy())
