@@ -21,9 +21,9 @@ from lossdiag.train.stack_run import Chunk
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# A spike rises this many robust standard deviations above the median and this many times as far as the high mark. In one
-# step it may be one hard row: it counts if it rises by so many times the level at the start. Parameters that were thrown
-# off make the next batch bad as well: then this share of that level is enough.
+# A spike rises this many robust standard deviations above the median and this many times as far as the high mark. In
+# one step it may be one hard row: it counts if it rises by so many times the level at the start. Parameters that were
+# thrown off make the next batch bad as well: then this share of that level is enough.
 SPIKE_Z, SPIKE_HIGH, SPIKE_ONE, SPIKE_TWO = 6.0, 3.0, 3.0, 0.5
 # A gradient explodes at this many times the running median, if it is also this many times the level at the start; or
 # at this many times that level alone. So does a loss, by the last.
