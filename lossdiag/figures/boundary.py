@@ -18,6 +18,8 @@ from lossdiag.figures.style import (
     POINT_BUDGET,
     Theme,
     base_figure,
+    clear_headings,
+    colour_bar,
     fade,
     plain,
     sentence_figure,
@@ -78,7 +80,7 @@ def decision_boundary(
         output: what the values are.
         classes: class names, for `output` "probability" (two) and "classes".
         axes: names and units of the two features.
-        columns: panels per row.
+        columns: panels per row; a page that must fit a phone draws one figure per label and links their scrubbers.
         theme: light or dark.
     """
     surfaces = {label: s for label, s in surfaces.items() if len(s.steps)}
@@ -115,8 +117,9 @@ def decision_boundary(
     figure.update_yaxes(showgrid=False, zeroline=False)
     figure.update_xaxes(title_text=plain(axes[0]), row=rows)
     figure.update_yaxes(title_text=plain(axes[1]), col=1)
+    clear_headings(figure)
     if len(times) > 1:
-        figure.update_layout(height=figure.layout.height + 110)
+        figure.update_layout(height=figure.layout.height + 130)
         _animate(figure, list(surfaces.values()), times, low, high)
     set_note(figure, f"{len(times)} of {thinned} recorded pictures are kept." if len(times) < thinned else "", drawn)
     return figure
@@ -156,7 +159,8 @@ def _levels(surface: Surface, step: int, low: float, high: float) -> NDArray[np.
 
 def _colour_axis(output: Output, classes: Sequence[str], low: float, high: float) -> dict[str, object]:
     """Colour levels 0 to 254; the top of the scale is the colour of values that are not finite."""
-    bar: dict[str, object] = {"thickness": 8, "outlinewidth": 0}
+    title = {"classes": "", "value": "prediction", "probability": f"P({plain(classes[-1])})"}[output]
+    bar = colour_bar(title)
     alarm = [[254.5 / 255, ALARM], [1.0, ALARM]]
     scale: list[list[object]]
     if output == "classes":
@@ -172,12 +176,10 @@ def _colour_axis(output: Output, classes: Sequence[str], low: float, high: float
         ends = ((0.0, fade(PALETTE[0], 0.6)), (0.5, fade(NEUTRAL, 0.06)), (1.0, fade(PALETTE[1], 0.6)))
         scale = [[p * 254.5 / 255, c] for p, c in ends]
         bar |= {"tickvals": [0, 127, 254], "ticktext": ["0", "0.5", "1"]}
-        bar["title"] = {"text": f"P({plain(classes[-1])})", "side": "right"}
     else:
         stops = ["#00224E", "#575D6D", "#A59C74", "#FDEA45"]
         scale = [[i / 3 * 254.5 / 255, c] for i, c in enumerate(stops)]
         bar |= {"tickvals": [0, 127, 254], "ticktext": [f"{v:.3g}" for v in (low, (low + high) / 2, high)]}
-        bar["title"] = {"text": "prediction", "side": "right"}
     return {"colorscale": scale + alarm, "cmin": 0, "cmax": 255, "colorbar": bar}
 
 
@@ -237,7 +239,7 @@ def _animate(figure: go.Figure, surfaces: list[Surface], times: NDArray[np.integ
                 "active": len(steps) - 1,
                 "steps": steps,
                 "currentvalue": {"prefix": "step ", "font": {"size": 12}},
-                "pad": {"t": 36},
+                "pad": {"t": 56},
                 "ticklen": 3,
                 "font": {"size": 10},
             }
@@ -250,7 +252,7 @@ def _animate(figure: go.Figure, surfaces: list[Surface], times: NDArray[np.integ
                 "y": 0,
                 "xanchor": "left",
                 "yanchor": "top",
-                "pad": {"t": 106},
+                "pad": {"t": 126},
                 "showactive": False,
                 "buttons": [
                     {"label": "▶", "method": "animate", "args": [None, play]},

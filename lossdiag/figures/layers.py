@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from lossdiag.errors import StoreError
 from lossdiag.figures.lines import Options, Panel, line_figure
 from lossdiag.figures.series import Curve, Group, align
-from lossdiag.figures.style import ALARM, SEQUENTIAL, Theme, base_figure, number_of, plain, sentence_figure, set_note
+from lossdiag.figures.style import (
+    ALARM,
+    SEQUENTIAL,
+    Theme,
+    base_figure,
+    colour_bar,
+    number_of,
+    plain,
+    sentence_figure,
+    set_note,
+)
 from lossdiag.store import Recording
 
 LayerColumn = Literal["grad_norm", "weight_norm", "update_ratio"]
@@ -115,7 +125,7 @@ def heatmap(
         customdata=np.where(positive, largest, 0).T.astype(np.float32),
         z=logs.T.astype(np.float32),
         colorscale=SEQUENTIAL,
-        colorbar={"thickness": 8, "outlinewidth": 0, "title": {"text": f"log10 {quantity}", "side": "right"}},
+        colorbar=colour_bar(f"log10 {quantity}"),
         name=quantity,
         hovertemplate=f"%{{y}}, step %{{x}}<br>largest {quantity} %{{customdata:.4g}}<extra></extra>",
     )

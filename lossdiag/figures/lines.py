@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from lossdiag.figures.style import (
     POINT_BUDGET,
     Theme,
     base_figure,
+    clear_headings,
     fade,
     line_style,
     number_of,
@@ -27,6 +28,11 @@ from lossdiag.figures.style import (
 )
 
 _MOST_MARKS = 500
+_MOST_LINES = 120
+# The edges of a band and thin lines need fewer points than the line that is read.
+_BAND_SHARE = 1 / 3
+_SINGLE_SHARE = 0.4
+_LEAST = 24
 _ALARM_AXIS = 100  # number of the first of the invisible axes that hold the alarm markers at the panels' top
 
 
@@ -112,25 +118,37 @@ def line_figure(
         subplot_titles=[p.title for p in panels] + ([""] if rail else []),
     )
     tally = _Tally()
-    traces = sum(_n_traces(g, options) for p in panels for g in p.groups)
-    points = max(64, POINT_BUDGET // max(1, traces))
+    panels, lines_left_out = _first_lines(panels)
+    points = int(POINT_BUDGET / sum(_weight(g, options) for p in panels for g in p.groups))
     shown: set[str] = set()
     for row, panel in enumerate(panels, 1):
         _draw_panel(figure, panel, row, options, points, shown, tally)
     sentences = [*notes, *_sentences(panels, options, tally)]
     if rail and events is not None:
         sentences.append(add_rail(figure, events, row=len(heights)))
+    if lines_left_out:
+        sentences.append(f"Left out: {number_of(lines_left_out, 'line')}; choose fewer members.")
     base_figure(options.theme, height=sum(heights) + 70, figure=figure)
+    clear_headings(figure)
     figure.update_xaxes(title_text="step", row=len(heights))
     figure.update_layout(showlegend=len(shown) > 1 or any(p.groups[0].label for p in panels))
     set_note(figure, *sentences)
     return figure
 
 
-def _n_traces(group: Group, options: Options) -> int:
+def _first_lines(panels: Sequence[Panel]) -> tuple[list[Panel], int]:
+    """Return the panels with at most `_MOST_LINES` groups between them, and how many groups that leaves out."""
+    each = max(1, _MOST_LINES // len(panels))
+    left_out = sum(max(0, len(p.groups) - each) for p in panels)
+    return [replace(p, groups=p.groups[:each]) for p in panels], left_out
+
+
+def _weight(group: Group, options: Options) -> float:
+    """Return how many lines' worth of points a group takes."""
     several = len(group.curves) > 1
-    singles = len(group.curves) if several and options.singles else 0
-    return 1 + 2 * (several and options.band) + (options.smoothing > 0) + singles
+    band_share = 2 * _BAND_SHARE if several and options.band else 0
+    single_share = _SINGLE_SHARE * len(group.curves) if several and options.singles else 0
+    return 1 + band_share + single_share + (1 if options.smoothing > 0 else 0)
 
 
 def _draw_panel(
@@ -165,16 +183,17 @@ def _draw_group(
         curves = tuple(Curve(c.label, c.steps, smooth(c.values, options.smoothing)) for c in curves)
     main = band((c.steps, c.values) for c in curves) if options.smoothing > 0 else raw
     if several and options.band:
-        _draw_band(figure, panel, group.label, main, row, options, points, style["color"])
+        _draw_band(figure, panel, group.label, main, row, options, int(points * _BAND_SHARE), style["color"])
     if several and options.singles:
         for curve in group.curves:
             line = {"color": fade(style["color"], 0.45), "width": 0.8}
-            _add_line(figure, panel, curve.label, curve.steps, curve.values, row, options, points, line, group.label)
+            few = int(points * _SINGLE_SHARE)
+            _add_line(figure, curve.label, curve.steps, curve.values, row, options, few, line, group.label)
     if options.smoothing > 0:
         line = {"color": fade(style["color"], 0.28), "width": 1}
-        _add_line(figure, panel, "raw " + group.label, raw.steps, raw.mean, row, options, points, line, group.label)
+        _add_line(figure, "raw " + group.label, raw.steps, raw.mean, row, options, points, line, group.label)
     trace = _add_line(
-        figure, panel, group.label, main.steps, main.mean, row, options, points, {**style, "width": 2}, group.label
+        figure, group.label, main.steps, main.mean, row, options, points, {**style, "width": 2}, group.label
     )
     trace.showlegend = group.label not in shown
     shown.add(group.label)
@@ -191,7 +210,6 @@ def _draw_group(
 
 def _add_line(
     figure: go.Figure,
-    panel: Panel,
     name: str,
     steps: NDArray[np.integer],
     values: NDArray[np.floating],
@@ -201,7 +219,7 @@ def _add_line(
     line: dict[str, object],
     legend_group: str,
 ) -> go.Scatter:
-    at = _with_gaps(values, thin(steps, values, points, options.x_range))
+    at = _with_gaps(values, thin(steps, values, max(points, _LEAST), options.x_range))
     trace = go.Scatter(
         x=steps[at].astype(np.int32),
         y=np.where(np.isfinite(values[at]), values[at], np.nan).astype(_kind(values[at])),
@@ -234,7 +252,7 @@ def _draw_band(
 ) -> None:
     low = np.where(main.low > 0, main.low, np.nan) if panel.log_y else main.low
     for values, fill in ((low, None), (main.high, "tonexty")):
-        at = thin(main.steps, values, points, options.x_range)
+        at = thin(main.steps, values, max(points, _LEAST), options.x_range)
         figure.add_trace(
             go.Scatter(
                 x=main.steps[at].astype(np.int32),

@@ -16,6 +16,8 @@ from lossdiag.figures.style import (
     POINT_BUDGET,
     Theme,
     base_figure,
+    clear_headings,
+    colour_bar,
     fade,
     line_style,
     number_of,
@@ -51,19 +53,27 @@ def confusion_matrices(
     )
     names = _distinct(classes)
     for i, counts in enumerate(matrices.values()):
-        _add_confusion(figure, np.asarray(counts), names, i // columns + 1, i % columns + 1, last=i == 0)
+        _add_confusion(figure, np.asarray(counts), names, i // columns + 1, i % columns + 1)
     figure.update_xaxes(title_text="predicted", type="category")
     figure.update_yaxes(type="category", autorange="reversed")
     figure.update_yaxes(title_text="true", col=1)
+    for column in range(2, columns + 1):
+        figure.update_yaxes(showticklabels=False, col=column)
     base_figure(theme, height=60 + 300 * rows, figure=figure)
-    figure.update_layout(coloraxis={"colorscale": "Blues", "cmin": 0, "cmax": 1, "colorbar": _share_bar()})
+    figure.update_layout(
+        coloraxis={
+            "colorscale": "Blues",
+            "cmin": 0,
+            "cmax": 1,
+            "colorbar": {**colour_bar("row share"), "tickformat": ".0%"},
+        }
+    )
+    clear_headings(figure)
     set_note(figure, "Colour: share of the true class (rows add up to 1). Numbers: rows of the validation set.")
     return figure
 
 
-def _add_confusion(
-    figure: go.Figure, counts: NDArray[np.generic], names: list[str], row: int, column: int, *, last: bool
-) -> None:
+def _add_confusion(figure: go.Figure, counts: NDArray[np.generic], names: list[str], row: int, column: int) -> None:
     counts = counts.astype(np.float64)
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
@@ -73,20 +83,16 @@ def _add_confusion(
             z=shares.astype(np.float32),
             x=names,
             y=names,
-            customdata=counts.astype(np.int32),
+            text=[[f"{int(n):,}" for n in line] for line in counts],
             coloraxis="coloraxis",
-            texttemplate="%{customdata}" if small else None,
-            hovertemplate="true %{y}<br>predicted %{x}<br>%{customdata} rows, %{z:.1%} of the class<extra></extra>",
+            texttemplate="%{text}" if small else None,
+            hovertemplate="true %{y}<br>predicted %{x}<br>%{text} rows, %{z:.1%} of the class<extra></extra>",
             xgap=1,
             ygap=1,
         ),
         row=row,
         col=column,
     )
-
-
-def _share_bar() -> dict[str, object]:
-    return {"thickness": 8, "outlinewidth": 0, "tickformat": ".0%", "title": {"text": "row share", "side": "right"}}
 
 
 def predicted_vs_true(

@@ -13,6 +13,7 @@ from lossdiag.figures.style import (
     POINT_BUDGET,
     Theme,
     base_figure,
+    colour_bar,
     fade,
     number_of,
     plain,
@@ -148,11 +149,11 @@ def scatter2d(
                 "colorscale": "Cividis",
                 "size": 6,
                 "opacity": 0.8,
-                "colorbar": {"thickness": 8, "outlinewidth": 0, "title": {"text": colour_name, "side": "right"}},
+                "colorbar": colour_bar(colour_name),
             },
             hovertemplate=hover + f"<br>{colour_name} %{{marker.color:.4g}}<extra></extra>",
         )
-    figure.update_layout(xaxis_title=x_name, yaxis_title=y_name, showlegend=groups is not None)
+    figure.update_layout(xaxis_title=x_name, yaxis_title=y_name, showlegend=len(figure.data) > 1)
     base_figure(theme, height=340, figure=figure)
     dropped = first.size - usable.size
     set_note(

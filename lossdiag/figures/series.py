@@ -61,8 +61,8 @@ def align(curves: Sequence[Curve]) -> tuple[Steps, NDArray[np.float64]]:
 def thin(steps: Steps, values: Floats, points: int, x_range: tuple[float, float] | None = None) -> NDArray[np.intp]:
     """Return the positions to draw, at most about `points`, so that no spike is lost.
 
-    Values are cut into chunks whose borders move only when the length doubles, and each chunk is decimated alone:
-    while a series grows, what was drawn of closed chunks stays as it was, so that only the new end must be sent.
+    Values are cut into chunks that are decimated each alone, and whose borders move only when the series has grown by
+    a third or more: while it grows, closed chunks stay drawn as they were, and only the new end must be sent.
 
     Args:
         steps: ascending ``[T]``.
@@ -89,11 +89,17 @@ def _widened(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return wide
 
 
+def _chunk_size(least: float) -> int:
+    """Return the first of 1, 2, 3, 4, 6, 8, 12, 16 ... that is not below `least`."""
+    power = 1 << max(0, int(np.ceil(np.log2(least))))
+    return power * 3 // 4 if power >= 4 and power * 3 // 4 >= least else power
+
+
 def _thin_chunks(steps: Steps, values: Floats, kept: NDArray[np.intp], points: int) -> NDArray[np.intp]:
     if len(kept) <= max(points, 2):
         return kept
     chunks = max(1, min(_CHUNKS, points // 8))
-    size = 1 << int(np.ceil(np.log2(len(kept) / chunks)))
+    size = _chunk_size(len(kept) / chunks)
     each = max(4, points // chunks)
     found = []
     for start in range(0, len(kept), size):

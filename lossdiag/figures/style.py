@@ -126,6 +126,19 @@ def base_figure(theme: Theme, *, height: int = 280, figure: go.Figure | None = N
     return figure
 
 
+def colour_bar(title: str) -> dict[str, Any]:
+    """Return a slim colour bar."""
+    text = {"text": title, "side": "right", "font": {"size": 11}}
+    return {"thickness": 8, "outlinewidth": 0, "tickfont": {"size": 10}, "title": text}
+
+
+def clear_headings(figure: go.Figure) -> None:
+    """Make the headings of subplots small, and lift the legend above them."""
+    figure.update_annotations(font_size=12)
+    if any(a.text for a in figure.layout.annotations):
+        figure.update_layout(legend_y=1 + 24 / (figure.layout.height - 70), margin_t=46)
+
+
 def sentence_figure(sentence: str, theme: Theme, *, height: int = 160) -> go.Figure:
     """Return a figure that says in one sentence why there is nothing to draw."""
     figure = base_figure(theme, height=height)

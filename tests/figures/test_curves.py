@@ -195,3 +195,12 @@ def test_runs_are_overlaid_with_colours_of_their_own(record, sent) -> None:
     np.testing.assert_allclose(out.array("two: mae", "y"), 0.725, rtol=1e-6)
     with pytest.raises(StoreError, match="no yardstick"):
         overlay_runs({"one": recording}, "r3")
+
+
+def test_a_thousand_members_stay_within_what_a_chart_may_send(record, sent) -> None:
+    losses = {m: np.random.default_rng(m).random(400) for m in range(1000)}
+    recording = record(losses, **{**ONE, "seeds": 1000})
+    figure = loss_curves(recording, by="member")
+    assert sent(figure).size <= 300_000
+    assert "Left out: 880 lines" in note(figure)
+    assert sent(loss_curves(recording, by="config")).size <= 300_000
