@@ -15,7 +15,11 @@ from ui.share import share
 with page("Race"):
     with shown():
         state.draft()
-    draft, run_id = state.current(), state.run_id()
+    run_id = state.run_id()
+    with shown():
+        if run_id and not state.has_draft():
+            state.replace(reads.recording(run_id).spec)
+    draft = state.current()
     setup, stage = st.columns([2, 5], gap="medium")
     ready = None
     with setup, shown():

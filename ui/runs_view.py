@@ -10,6 +10,7 @@ import streamlit as st
 
 from lossdiag.figures import overlay_runs
 from lossdiag.registry import YARDSTICKS
+from lossdiag.spec import to_query
 from lossdiag.store import STATUSES, Recording
 from ui import reads
 from ui.charts import chart, theme
@@ -69,7 +70,7 @@ def one_run(run: Recording) -> None:
     show_standing(run)
     with st.container(horizontal=True):
         if st.button("Open in Race", icon=":material/speed:"):
-            st.switch_page(RACE, query_params={"run": run.id})
+            st.switch_page(RACE, query_params={"run": run.id, "spec": to_query(run.spec)})
         if st.button("See every layer", icon=":material/layers:"):
             st.switch_page("pages/gradients.py", query_params={"run": run.id})
         download_buttons(run)

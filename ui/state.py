@@ -48,6 +48,11 @@ def current() -> ExperimentSpec:
     return stored if isinstance(stored, ExperimentSpec) else ExperimentSpec()
 
 
+def has_draft() -> bool:
+    """Return whether anything was written or linked in this session."""
+    return _DRAFT in st.session_state
+
+
 def edit(spec: ExperimentSpec) -> None:
     """Remember `spec`, made from what the widgets hold now, and write it into the link."""
     st.session_state[_DRAFT] = spec
