@@ -14,7 +14,6 @@ from lossdiag.data.limits import MAX_COLUMNS, MAX_ROWS, bad, check_shape
 
 _DELIMITERS = ",;\t|"
 _SAMPLE = 65_536
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _COMMA_DECIMAL = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 
 
@@ -52,11 +51,12 @@ def read_delimited(filename: str, content: bytes, delimiter: str | None = None) 
     Raises:
         DataError: the first thing that is wrong, with its line.
     """
-    text = decode(filename, content)
+    # One line end for both parsers below, which take a lone carriage return differently.
+    text = decode(filename, content).replace("\r\n", "\n").replace("\r", "\n")
     delimiter = delimiter or _sniff(text)
-    start = len(text) - len(text.lstrip("\r\n"))
-    end = _LINE_END.search(text, start)
-    across = text.count(delimiter, start, end.start() if end else len(text)) + 1
+    start = len(text) - len(text.lstrip("\n"))
+    end = text.find("\n", start)
+    across = text.count(delimiter, start, end if end >= 0 else len(text)) + 1
     if across > MAX_COLUMNS:
         check_shape(filename, 0, across)
     header, rows, comma = _scan(filename, text, delimiter)
@@ -79,7 +79,7 @@ def read_delimited(filename: str, content: bytes, delimiter: str | None = None) 
 
 def _sniff(text: str) -> str:
     """Return the delimiter that cuts the first lines into the same number of fields, as many as can be."""
-    lines = _LINE_END.split(text[:_SAMPLE].lstrip("\r\n"))[:50]
+    lines = text[:_SAMPLE].lstrip("\n").split("\n")[:50]
     lines = lines[:-1] if len(lines) > 1 else lines  # the last may be cut off
 
     def score(delimiter: str) -> tuple[bool, float, int]:

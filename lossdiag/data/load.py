@@ -40,9 +40,10 @@ def load(spec: DataSpec, uploads: Path | None = None) -> Dataset:
         raise bad(name, f"the target is missing in all {len(frame)} rows; choose another one", column=targets[0])
     if missing.any():
         notes += (f"{int(missing.sum())} of {len(frame)} rows dropped: no target",)
-        features = features[~missing]
-        # Without its gaps a column of whole numbers or truth values has its own type again.
-        target = canonical(name, target[~missing]).set_index(features.index)
+        # Without these rows a column may have another type: whole numbers without gaps, numbers without a stray text.
+        kept = frame.index[~missing]
+        features = canonical(name, features[~missing]).set_index(kept)
+        target = canonical(name, target[~missing]).set_index(kept)
     task: Task = spec.task or infer_task(name, target)
     classes = check_task(name, target, task)
     if task == "binary":

@@ -26,24 +26,22 @@ def read_npz(filename: str, content: bytes) -> pd.DataFrame:
     """
     check_zip(filename, content, "an NPZ file (numpy.savez)")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        entries = archive.infolist()
-        shapes = {entry.filename.removesuffix(".npy"): _shape(filename, archive, entry) for entry in entries}
-    if not shapes:
-        raise bad(filename, "the file holds no arrays")
-    _check_lengths(filename, shapes)
-    rows = next(iter(shapes.values()))[0]
-    check_shape(filename, rows, sum(math.prod(shape[1:]) for shape in shapes.values()))
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+        shapes = {key: _shape(filename, archive, key, entry) for key, entry in entries.items()}
+        _check_lengths(filename, shapes)
+        rows = next(iter(shapes.values()))[0]
+        check_shape(filename, rows, sum(math.prod(shape[1:]) for shape in shapes.values()))
         columns = [
-            column for key in sorted(shapes, key=lambda k: k in _TARGETS) for column in _columns(key, arrays[key])
+            column
+            for key in sorted(entries, key=lambda key: key in _TARGETS)
+            for column in _columns(key, _array(archive, entries[key]))
         ]
     names = check_names(filename, [name for name, _ in columns])
     return pd.DataFrame({name: values for name, (_, values) in zip(names, columns, strict=True)})
 
 
-def _shape(filename: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[int, ...]:
+def _shape(filename: str, archive: zipfile.ZipFile, key: str, entry: zipfile.ZipInfo) -> tuple[int, ...]:
     """Return an array's shape from its header, having checked that the bytes behind it are as many as it says."""
-    key = entry.filename.removesuffix(".npy")
     with archive.open(entry) as stream:
         try:
             version = npy.read_magic(stream)
@@ -68,7 +66,15 @@ def _shape(filename: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> t
     return shape
 
 
+def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[Any]:
+    # Not numpy.load: what it takes for no archive, it takes for a pickle.
+    with archive.open(entry) as stream:
+        return npy.read_array(stream, allow_pickle=False)
+
+
 def _check_lengths(filename: str, shapes: dict[str, tuple[int, ...]]) -> None:
+    if not shapes:
+        raise bad(filename, "the file holds no arrays")
     if len({shape[0] for shape in shapes.values()}) > 1:
         said = ", ".join(f"{key} {shape[0]}" for key, shape in list(shapes.items())[:6])
         raise bad(filename, f"the arrays differ in their number of rows ({said}); save arrays of one length")

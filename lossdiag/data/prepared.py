@@ -13,7 +13,7 @@ from lossdiag.data.encode import Encoder, Matrix
 from lossdiag.data.fit import check_features, fit_encoder, unseen_notes
 from lossdiag.data.limits import bad
 from lossdiag.data.split import split_rows
-from lossdiag.data.task import encode_target
+from lossdiag.data.task import check_task, encode_target
 from lossdiag.registry import Task
 from lossdiag.spec import DataSpec
 
@@ -114,10 +114,13 @@ def _without_missing(dataset: Dataset, spec: DataSpec) -> tuple[Dataset, tuple[s
         return dataset, ()
     if not keep.any():
         raise bad(dataset.name, "every row misses some value; fill them instead (data.missing: mean)")
-    kept = Dataset(
-        dataset.frame[keep], dataset.target[keep], dataset.name, dataset.task, dataset.classes, dataset.notes
-    )
-    return kept, (f"{int((~keep).sum())} of {len(keep)} rows dropped: a feature is missing",)
+    target = dataset.target[keep]
+    classes = check_task(dataset.name, target, dataset.task)  # a class may have gone with its rows
+    kept = Dataset(dataset.frame[keep], target, dataset.name, dataset.task, classes, dataset.notes)
+    lost = [name for name in dataset.classes if name not in classes]
+    notes = [f"{int((~keep).sum())} of {len(keep)} rows dropped: a feature is missing"]
+    notes += [f"no row is left of class {', '.join(lost)}"] if lost else []
+    return kept, tuple(notes)
 
 
 def _split(dataset: Dataset, y: NDArray[Any], spec: DataSpec) -> Split:

@@ -93,6 +93,12 @@ def test_byte_order_marks_and_line_ends() -> None:
         pd.testing.assert_frame_equal(read_table(content, "t.csv"), expected)
 
 
+def test_a_lone_carriage_return_ends_a_line() -> None:
+    frame = read_table(b"a,b\n\r,0.5\n1,2\n", "t.csv")
+    assert frame["b"].tolist() == [0.5, 2.0]
+    assert np.isnan(frame["a"][0])
+
+
 def test_quoted_line_ends_and_delimiters_belong_to_the_cell() -> None:
     frame = read_table(b'a,b\n"x, ""y""\nz",1\nw,2\n', "t.csv")
     assert frame["a"].tolist() == ['x, "y"\nz', "w"]

@@ -144,6 +144,19 @@ def test_missing_rows_can_be_dropped() -> None:
         prepare(_dataset(frame), DataSpec(missing="drop"))
 
 
+def test_a_class_may_go_with_its_rows() -> None:
+    frame = _x()
+    frame.loc[::3, "x"] = np.nan
+    target = pd.DataFrame({"y": ["rare", "a", "b"] * 20})
+    dataset = Dataset(frame, target, "t", "multiclass", ("a", "b", "rare"))
+    done = prepare(dataset, DataSpec(missing="drop"))
+    assert (done.classes, done.n_outputs, done.class_counts.tolist()) == (("a", "b"), 2, [15, 15])
+    assert "no row is left of class rare" in done.notes
+    target.loc[2::3, "y"] = "a"
+    with pytest.raises(DataError, match=r"t: column 'y': the target has only one value \(a\) in all 40 rows"):
+        prepare(Dataset(frame, target, "t", "binary", ("a", "rare")), DataSpec(missing="drop"))
+
+
 def test_what_only_validation_rows_hold_is_said() -> None:
     frame = _x(word=pd.Series(["a", "b", "c"] * 20, dtype="str"))
     dataset = _dataset(frame)

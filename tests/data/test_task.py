@@ -124,6 +124,10 @@ def test_rows_without_a_target_are_dropped_and_said(tmp_path) -> None:
     assert dataset.notes[0] == "2 of 40 rows dropped: no target"
     assert 2 not in dataset.frame.index
     assert dataset.frame["x"].tolist() == dataset.frame.index.tolist(), "the index is the row in the file"
+    path.write_text("x,y\nstray,\n" + "".join(f"{i}.5,{i % 2}\n" for i in range(ROWS)))
+    kept = load(DataSpec(source=f"file:{path}")).frame
+    assert kept["x"].dtype == np.float64, "the text went with its row"
+    assert kept.index.tolist() == list(range(1, ROWS + 1))
     path.write_text("x,y\n1,\n2,\n")
     with pytest.raises(DataError, match=r"t\.csv: column 'y': the target is missing in all 2 rows"):
         load(DataSpec(source=f"file:{path}"))
