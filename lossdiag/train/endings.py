@@ -42,6 +42,7 @@ class Endings:
 
     Attributes:
         limit: [K], a member has rows for steps below it only.
+        seen: [K], a member has evaluations for steps below it only: who stops is evaluated in the state it is left in.
         ended: by position in the stack.
     """
 
@@ -49,6 +50,7 @@ class Endings:
         self._run, self._stack = run, run.stack
         count = len(run.stack.plan.members)
         self.limit = np.full(count, NEVER, dtype=np.int64)
+        self.seen = self.limit.copy()
         self.ended: dict[int, Ending] = {}
         # Where each member was last seen well: the windows are kept only as long as somebody needs them.
         self._good_window: list[Window | None] = [None] * count
@@ -83,7 +85,7 @@ class Endings:
         """End member k after `step` updates, in the state that it has in `state` (by default: now)."""
         weights = self._stack.weights if state is None else state.weights
         buffers = self._stack.buffers if state is None else state.buffers
-        self.limit[k] = step
+        self.limit[k], self.seen[k] = step, step + 1
         self._good_window[k] = None
         self.ended[k] = Ending(step, reason, detail, weights[k].clone(), member_buffers(buffers, k))
 
@@ -95,7 +97,7 @@ class Endings:
     def _fail(self, members: NDArray[np.int64], at: NDArray[np.int64]) -> None:
         by_window: dict[int, list[int]] = {}
         for k in map(int, members):
-            self.limit[k] = at[k] + 1
+            self.limit[k] = self.seen[k] = at[k] + 1
             by_window.setdefault(id(self._good_window[k]), []).append(k)
         for group in by_window.values():
             window = self._good_window[group[0]]

@@ -77,15 +77,16 @@ class Lane:
 
     def advance(self, count: int) -> None:
         """Take up to `count` steps and record them; evaluate once more after the last."""
-        run, limit = self.run, self.endings.limit
+        run, limit, seen = self.run, self.endings.limit, self.endings.seen
         chunk = run.advance(run.room(count))
+        # An evaluation comes before the steps of its chunk, so whoever it stops cannot fail in them.
+        self._lose_patience(chunk)
         self.endings.judge(chunk)
         self._recorder.chunk(chunk, limit)
-        self._recorder.evaluations(chunk.evaluations, limit)
+        self._recorder.evaluations(chunk.evaluations, seen)
         self._recorder.activations(chunk.activations, limit)
-        self._recorder.pictures(chunk.pictures, chunk.evaluations, limit)
+        self._recorder.pictures(chunk.pictures, chunk.evaluations, seen)
         self._recorder.events(self._watch.look(chunk, limit))
-        self._lose_patience(chunk)
         if run.position == self._plan.shared.train.steps:
             self.stop("finished", "")
         elif self.done:
@@ -95,10 +96,10 @@ class Lane:
         """Evaluate and end everybody who is left."""
         if self.done:
             return
-        run, limit = self.run, self.endings.limit
+        run, seen = self.run, self.endings.seen
         last = [run.evaluate()]
-        self._recorder.evaluations(last, limit)
-        self._recorder.pictures(run.paint(run.position), last, limit)
+        self._recorder.evaluations(last, seen)
+        self._recorder.pictures(run.paint(run.position), last, seen)
         self.endings.stop_all(run.position, reason, detail)
         self._recorder.events(self._watch.clip_shares())
 
