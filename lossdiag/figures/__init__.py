@@ -9,8 +9,16 @@ from lossdiag.figures.curves import (
     step_curves,
     yardstick_curves,
 )
-from lossdiag.figures.layers import activation_panels, gradient_heatmap, heatmap, layer_curves, update_ratio_curves
+from lossdiag.figures.layers import (
+    activation_panels,
+    gradient_heatmap,
+    heatmap,
+    layer_curves,
+    layers_of,
+    update_ratio_curves,
+)
 from lossdiag.figures.outcome import confusion_matrices, fit_curve, paired_differences, predicted_vs_true
+from lossdiag.figures.pictures import boundary_over_time, confusions, fits, pictured, predictions
 from lossdiag.figures.preview import class_balance, histogram, scatter2d
 from lossdiag.figures.rail import event_rail
 from lossdiag.figures.style import CONFIG, Theme, note, sentence_figure, template
@@ -21,22 +29,28 @@ __all__ = [
     "Surface",
     "Theme",
     "activation_panels",
+    "boundary_over_time",
     "class_balance",
     "confusion_matrices",
+    "confusions",
     "decision_boundary",
     "event_rail",
     "fit_curve",
+    "fits",
     "generalisation_gap",
     "gradient_heatmap",
     "heatmap",
     "histogram",
     "layer_curves",
+    "layers_of",
     "loss_curves",
     "lr_curve",
     "note",
     "overlay_runs",
     "paired_differences",
+    "pictured",
     "predicted_vs_true",
+    "predictions",
     "scatter2d",
     "sentence_figure",
     "step_curves",

@@ -37,6 +37,13 @@ _TITLES: dict[LayerColumn, str] = {
 _COLUMNS = 400
 
 
+def layers_of(recording: Recording, member: int) -> list[str]:
+    """Return the names of a member's layers, by index; empty if the run was not described with them."""
+    stacks = recording.facts.get("stacks", [])
+    own = next((s for s in stacks if member in s["members"]), recording.facts)
+    return list(own.get("layers", []))
+
+
 def gradient_heatmap(
     recording: Recording,
     *,
@@ -52,7 +59,7 @@ def gradient_heatmap(
         recording: the run.
         member: its id.
         config: label of a configuration, instead of a member: mean over its members.
-        layer_names: names by layer index; missing ones are numbered.
+        layer_names: names by layer index; those of the recording by default.
         x_range: the steps on show; only these are read into columns.
         theme: light or dark.
 
@@ -72,7 +79,7 @@ def gradient_heatmap(
     parts = [slice(a, b) for a, b in itertools.pairwise(bounds)]
     norms = np.stack([_mean_recorded(values[part], recorded[part]) for part in parts], axis=1)
     there = np.stack([recorded[part].any(axis=0) for part in parts], axis=1)
-    names = _layer_names(recording, layers, layer_names)
+    names = _layer_names(layers, layer_names or layers_of(recording, members[0]))
     return heatmap(steps, norms, names, quantity="gradient norm", recorded=there, x_range=x_range, theme=theme)
 
 
@@ -178,7 +185,7 @@ def layer_curves(
     curves = recording.layer_curves(member, column)
     panel = Panel(
         y_title=_TITLES[column],
-        groups=_layer_groups(recording, curves, layer_names),
+        groups=_layer_groups(curves, layer_names or layers_of(recording, member)),
         log_y=True,
         healthy=(1e-4, 1e-2) if column == "update_ratio" else None,
     )
@@ -211,7 +218,6 @@ def activation_panels(
     recording: Recording,
     *,
     member: int,
-    layer_names: Sequence[str] = (),
     x_range: tuple[float, float] | None = None,
     theme: Theme = "light",
 ) -> go.Figure:
@@ -231,24 +237,23 @@ def activation_panels(
             for layer in own["layer"].unique()
             for rows in [own[own["layer"] == layer]]
         }
-        panels.append(Panel(title, _layer_groups(recording, curves, layer_names)))
+        hidden = [f"hidden {i + 1}" for i in range(max(curves, default=-1) + 1)]
+        panels.append(Panel(title, _layer_groups(curves, hidden)))
     options = Options(x_range=x_range, height=130, theme=theme)
     return line_figure(panels, options, empty="No activation statistics were recorded.")
 
 
-def _layer_groups(recording: Recording, curves: ByLayer, names: Sequence[str]) -> tuple[Group, ...]:
+def _layer_groups(curves: ByLayer, names: Sequence[str]) -> tuple[Group, ...]:
     layers = sorted(curves)
-    labels = [plain(n) for n in _layer_names(recording, layers, names)]
+    labels = [plain(n) for n in _layer_names(layers, names)]
     return tuple(
         Group(label, (Curve(label, *curves[layer]),), layer) for layer, label in zip(layers, labels, strict=True)
     )
 
 
-def _layer_names(recording: Recording, layers: Sequence[int], names: Sequence[str]) -> list[str]:
-    """Return the names given, else those the run was described with, else numbers."""
-    recorded = recording.facts.get("layers", [])
-    known = names or (recorded if all(isinstance(n, str) for n in recorded) else [])
-    return [str(known[i]) if i < len(known) else f"layer {i}" for i in layers]
+def _layer_names(layers: Sequence[int], names: Sequence[str]) -> list[str]:
+    """Return the names, and numbers for layers that have none."""
+    return [names[i] if i < len(names) else f"layer {i}" for i in layers]
 
 
 def _members_of(recording: Recording, member: int | None, config: str | None) -> list[int]:

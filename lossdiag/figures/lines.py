@@ -30,7 +30,7 @@ from lossdiag.figures.style import (
 _MOST_MARKS = 500
 _MOST_LINES = 120
 # The edges of a band and thin lines need fewer points than the line that is read.
-_BAND_SHARE = 1 / 3
+_BAND_SHARE = 0.5
 _SINGLE_SHARE = 0.4
 _LEAST = 24
 _ALARM_AXIS = 100  # number of the first of the invisible axes that hold the alarm markers at the panels' top

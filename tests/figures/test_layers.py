@@ -88,7 +88,7 @@ def test_lines_by_layer(record, sent) -> None:
     np.testing.assert_allclose(norms.array("linear_0", "y"), 10.0 ** -np.arange(4), rtol=1e-6)
     panels = activation_panels(recording, member=1)
     assert panels.layout.yaxis.title.text == "mean"
-    drawn = [t for t in sent(panels).traces if t["name"] == "linear_1"]
+    drawn = [t for t in sent(panels).traces if t["name"] == "hidden 2"]
     assert [t["yaxis"] for t in drawn] == ["y", "y2", "y3", "y4"]
     assert [t["showlegend"] for t in drawn] == [True, False, False, False]
 
@@ -103,3 +103,11 @@ def test_what_a_run_does_not_have_is_refused_or_said(record) -> None:
         gradient_heatmap(recording)
     assert note(gradient_heatmap(recording, member=0)) == "No gradient norms were recorded."
     assert note(activation_panels(recording, member=0)) == "No activation statistics were recorded."
+
+
+def test_a_member_has_the_layer_names_of_its_own_stack(record) -> None:
+    def stacks(writer, fill) -> None:
+        fill(writer, "layers", step=[0], member=1, layer=0, grad_norm=1.0)
+        writer.describe(layers=[], stacks=[{"members": [0], "layers": ["a"]}, {"members": [1], "layers": ["b"]}])
+
+    assert gradient_heatmap(record({}, stacks, **SPEC), member=1).layout.yaxis.ticktext == ("b",)
