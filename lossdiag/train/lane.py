@@ -16,6 +16,7 @@ from lossdiag.train.evaluate import Evaluator
 from lossdiag.train.events import Event, Watch
 from lossdiag.train.objective import check_fit, make_objective
 from lossdiag.train.outcome import MemberEnd, MemberOutcome
+from lossdiag.train.overflow import Recheck
 from lossdiag.train.patience import Patience
 from lossdiag.train.pictures import Painter
 from lossdiag.train.plan import StackPlan
@@ -60,7 +61,7 @@ class Lane:
         std = stack.weights.new_tensor(data.target_std)
         evaluator = Evaluator(stack, evaluation_feeds(data, numbers), data.task, std, classes)
         self.run = StackRun(stack, training_feed(data, numbers), evaluator, self._painter)
-        self.endings = Endings(self.run)
+        self.endings, self._recheck = Endings(self.run), Recheck(self.run)
         self._recorder = Recorder(sink, ids, double=double)
         self._watch = Watch(
             ids,
@@ -81,6 +82,7 @@ class Lane:
         chunk = run.advance(run.room(count))
         # An evaluation comes before the steps of its chunk, so whoever it stops cannot fail in them.
         self._lose_patience(chunk)
+        chunk = self._recheck(chunk, limit)
         self.endings.judge(chunk)
         self._recorder.chunk(chunk, limit)
         self._recorder.evaluations(chunk.evaluations, seen)

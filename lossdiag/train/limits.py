@@ -41,21 +41,17 @@ class Clip:
         self._norm = None if None in norms else like.new_tensor(norms)
         self._value = None if None in values else like.new_tensor(values).unsqueeze(1)
 
-    def apply(self, grads: Tensor, norm: Tensor, out: Tensor) -> None:
-        """Clip `grads` [K, P] in place.
-
-        Args:
-            grads: the gradients.
-            norm: their norms [K].
-            out: [K], receives norm after clipping / norm before; 1 where nothing was clipped.
-        """
+    def apply(self, grads: Tensor, out: Tensor) -> None:
+        """Clip `grads` [K, P] in place; write norm after clipping / norm before to `out` [K], 1 where nothing was."""
+        norm = torch.linalg.vector_norm(grads, dim=1)
         if self._norm is not None:
-            torch.div(self._norm, norm + 1e-6, out=out).clamp_(max=1.0)
-            grads.mul_(out.unsqueeze(1))
+            factor = (self._norm / (norm + 1e-6)).clamp_(max=1.0)
+            grads.mul_(factor.unsqueeze(1))
+            out.copy_(factor)
         if self._value is not None:
             torch.maximum(torch.minimum(grads, self._value, out=grads), -self._value, out=grads)
             # A gradient of zero is not clipped: 0 / 0 counts as 1.
-            torch.div(torch.linalg.vector_norm(grads, dim=1), norm, out=out).masked_fill_(norm == 0, 1.0)
+            out.copy_((torch.linalg.vector_norm(grads, dim=1) / norm).masked_fill_(norm == 0, 1.0))
 
 
 def make_penalty(specs: Sequence[ExperimentSpec], layout: Layout, like: Tensor) -> Penalty | None:

@@ -109,8 +109,7 @@ class Stack:
                 self._penalty.add(self.weights, self.gradient, out.penalty)
             if self._clip is not None:
                 self._norms(GRADIENT, GRADIENT + 1, out)
-                total = torch.linalg.vector_norm(torch.stack([n[GRADIENT] for n in out.norms]), dim=0)
-                self._clip.apply(self.gradient, total, out.clip)
+                self._clip.apply(self.gradient, out.clip)
             self._optimizer.update(self.weights, self.gradient, lr, self.update, skip)
             self._norms(WEIGHT, GRADIENT if self._clip is not None else GRADIENT + 1, out)
             self.weights.sub_(self.update)
@@ -143,7 +142,7 @@ class Stack:
 
     def _norms(self, first: int, last: int, out: RingRow) -> None:
         for layer, norms in zip(self._layers, out.norms, strict=True):
-            torch.linalg.vector_norm(layer[first:last], dim=2, out=norms[first:last])
+            torch.linalg.vector_norm(layer[first:last], dim=2, dtype=norms.dtype, out=norms[first:last])
 
     def _make_dropout(self, batch_size: int) -> DropoutStream | None:
         probability = [s.model.dropout for s in self.plan.specs]

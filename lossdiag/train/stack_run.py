@@ -138,17 +138,15 @@ class StackRun:
             yield step, [next(batches) for _ in range(self._accumulate)], lr
 
     def scratch(self) -> RingRow:
-        """Return a place for figures that nobody reads."""
-        return self._make_ring(1).rows()[0]
+        """Return a place for one step's figures, in float64."""
+        return self._make_ring(1, torch.float64).rows()[0]
 
     def _due(self, step: int) -> bool:
         return step % self._interval == 0
 
-    def _make_ring(self, capacity: int) -> Ring:
-        stack = self.stack
-        return Ring(
-            capacity, len(stack.plan.members), len(stack.net.layout.layers), stack.weights.device, stack.weights.dtype
-        )
+    def _make_ring(self, capacity: int, dtype: torch.dtype | None = None) -> Ring:
+        weights, layers = self.stack.weights, self.stack.net.layout.layers
+        return Ring(capacity, len(weights), len(layers), weights.device, dtype or weights.dtype)
 
 
 def validation_loss(evaluation: Evaluation) -> NDArray[np.float64]:

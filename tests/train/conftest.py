@@ -99,7 +99,7 @@ def _plain_run(spec: ExperimentSpec, member: Member, data: Prepared | None = Non
             penalty = sum(spec.regularise.l1 * w.abs().sum() + spec.regularise.l2 * w.square().sum() for w in weights)
             penalty.backward()
         run.losses.append(total)
-        run.gradient_norms.append([p.grad.norm().item() for p in model.parameters()])
+        run.gradient_norms.append([p.grad.double().norm().item() for p in model.parameters()])
         if spec.clip.norm is not None:
             nn.utils.clip_grad_norm_(model.parameters(), spec.clip.norm)
         if spec.clip.value is not None:

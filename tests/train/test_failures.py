@@ -11,7 +11,7 @@ import torch
 from lossdiag.data import load, prepare
 from lossdiag.losses import bind
 from lossdiag.nn import build_module
-from lossdiag.spec import ExperimentSpec
+from lossdiag.spec import ExperimentSpec, patch
 from lossdiag.train import batch_order, train
 
 EXP = {"activation": "exp", "depth": 2, "width": 8}
@@ -106,21 +106,51 @@ def test_a_member_that_never_had_a_good_step_is_kept_as_it_began(sink: Any) -> N
 def test_a_gradient_that_is_not_finite_is_an_event_and_training_goes_on(
     sink: Any, plain_run: Callable[..., Any]
 ) -> None:
-    # In float32 the exp layer's gradient overflows while the loss is still a number.
-    spec = spec_of(
-        model=EXP, optimizer={"name": "sgd", "lr": 0.3, "momentum": 0.9}, train={"precision": "float32"}, seeds=20
+    # Where exp(exp(z)) overflows only in the backward pass, the loss is still a number.
+    spec = ExperimentSpec.parse(
+        {
+            "data": {"source": "sample:diabetes"},
+            "losses": ["mse"],
+            "seeds": 20,
+            "model": EXP,
+            "optimizer": {"name": "sgd", "lr": 0.3, "momentum": 0.9},
+            "train": {"precision": "float32", "steps": 200},
+        }
     )
     train(spec, sink)
-    events = sink.frame("events").query("kind == 'nonfinite'")
-    steps = sink.frame("steps")
-    gradients = events[events["where"] == "gradient"]
-    for event in gradients.to_dict("records"):
-        row = steps.query(f"member == {event['member']} and step == {event['step']}").iloc[0]
+    steps = sink.frame("steps").set_index(["member", "step"])
+    found = sink.frame("events").query("kind == 'nonfinite' and where == 'gradient'").to_dict("records")
+    assert found
+    for event in found:
+        row = steps.loc[event["member"], event["step"]]
         assert np.isfinite(row.loss)
         assert not np.isfinite(row.grad_norm)
         assert event["layer"]
-    for member in spec.members()[:5]:
-        assert len(sink.curve(member.id)) == len(plain_run(spec, member).losses)
+    for member in spec.members():
+        plain = plain_run(spec, member)
+        assert len(sink.curve(member.id)) == len(plain.losses)
+
+
+def test_a_gradient_too_large_for_its_norm_to_be_a_float_is_not_called_infinite(
+    sink: Any, plain_run: Callable[..., Any]
+) -> None:
+    # Squares of 1e22 overflow float32; the gradient's entries do not.
+    spec = spec_of(model=EXP, optimizer={"lr": 0.3, "momentum": 0.9, "name": "sgd"}, seeds=20)
+    spec = patch(spec, {"train.precision": "float32"})
+    train(spec, sink)
+    told = sink.frame("events").query("kind == 'nonfinite' and where == 'gradient'").set_index("member").step
+    large = 0
+    for member in spec.members():
+        norms = np.array(plain_run(spec, member).gradient_norms)
+        first = np.flatnonzero(~np.isfinite(norms).all(axis=1))
+        plain = plain_run(spec, member)
+        finite = np.isfinite(plain.losses)
+        first = first[finite[first]] if len(first) else first
+        assert (member.id in told.index) == bool(len(first))
+        if len(first):
+            assert told[member.id] == first[0]
+        large += bool((norms[finite] > 2e19).any())
+    assert large
 
 
 def test_half_precision_skips_steps_that_overflow_and_says_so(sink: Any) -> None:
