@@ -142,8 +142,7 @@ def yardstick_curves(
     """
     chosen = _chosen(recording, members)
     curves = _eval_curves(recording, metric, split)
-    # A yardstick that a loss cannot have (hinge gives no probabilities) is recorded as NaN throughout: not an alarm.
-    defined = {m: c for m, c in curves.items() if not np.isnan(c[1]).all()}
+    defined = _defined(curves)
     without = sorted(
         {c for m, c in zip(*_columns(recording, "id", "config"), strict=True) if m in curves.keys() - defined}
     )
@@ -176,7 +175,7 @@ def generalisation_gap(
         steps, at_train, at_val = np.intersect1d(train[member][0], val[member][0], return_indices=True)
         gaps[member] = (steps, train[member][1][at_train] - val[member][1][at_val])
     chosen = _chosen(recording, members)
-    panel = Panel(f"{metric}: training - validation", _groups(recording, gaps, chosen, "config"))
+    panel = Panel(f"{metric}: training - validation", _groups(recording, _defined(gaps), chosen, "config"))
     return line_figure([panel], Options(band=band, theme=theme), empty="Nothing has been evaluated yet.")
 
 
@@ -209,7 +208,7 @@ def overlay_runs(
         except StoreError as error:
             refused.append(error)
             continue
-        for group in _groups(recording, curves, _chosen(recording, None), "config"):
+        for group in _groups(recording, _defined(curves), _chosen(recording, None), "config"):
             groups.append(Group(f"{plain(name)}: {group.label}", group.curves, len(groups)))
     if refused and not groups:
         raise refused[0]
@@ -258,6 +257,11 @@ def _eval_curves(
         for member in by_step["member"].unique()
         for rows in [by_step[by_step["member"] == member]]
     }
+
+
+def _defined(curves: _Curves) -> _Curves:
+    """Leave out what is NaN throughout: a yardstick that a loss cannot have (hinge gives no probabilities), no alarm."""
+    return {member: curve for member, curve in curves.items() if not np.isnan(curve[1]).all()}
 
 
 def _events(recording: Recording, chosen: list[int], rail: bool) -> pd.DataFrame | None:

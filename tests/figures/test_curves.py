@@ -180,6 +180,7 @@ def test_a_yardstick_that_a_loss_cannot_have_is_no_alarm(record, sent) -> None:
     figure = yardstick_curves(record({}, evaluated, **TWO), "log_loss")
     assert not sent(figure).named("not finite")
     assert note(figure).startswith("log_loss is not defined for mae.")
+    assert not sent(overlay_runs({"one": record({}, evaluated, **TWO)}, "log_loss")).named("not finite")
 
 
 def test_an_unknown_yardstick_is_refused_with_those_there_are(record) -> None:
