@@ -260,7 +260,7 @@ def _eval_curves(
 
 
 def _defined(curves: _Curves) -> _Curves:
-    """Leave out what is NaN throughout: a yardstick that a loss cannot have (hinge gives no probabilities), no alarm."""
+    """Leave out what is NaN throughout: a yardstick that a loss cannot have (hinge: no probabilities) is no alarm."""
     return {member: curve for member, curve in curves.items() if not np.isnan(curve[1]).all()}
 
 
