@@ -38,7 +38,7 @@ def failed_members(recording: Recording) -> Mapping[int, str]:
     }
 
 
-def final_values(recording: Recording, *, split: str = "validation") -> pd.DataFrame:
+def final_values(recording: Recording, *, split: str = "val") -> pd.DataFrame:
     """Return each member's last value of each yardstick on `split`.
 
     Columns: member, config, loss, seed, metric, value, step, failed (a reason, or empty). Failed members are kept.
@@ -55,7 +55,7 @@ def final_values(recording: Recording, *, split: str = "validation") -> pd.DataF
     return values
 
 
-def final_table(recording: Recording, *, split: str = "validation") -> pd.DataFrame:
+def final_table(recording: Recording, *, split: str = "val") -> pd.DataFrame:
     """Return mean and sample standard deviation over seeds of each yardstick for each configuration.
 
     Columns: config, loss, metric, mean, sd (NaN below two seeds), n (members that count), failed (those that do not),
@@ -87,7 +87,7 @@ def paired_differences(
     metric: str,
     baseline: str | None = None,
     *,
-    split: str = "validation",
+    split: str = "val",
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Return the mean difference of `metric` between configurations over the seeds that both finished.

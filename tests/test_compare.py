@@ -28,7 +28,7 @@ def record(root: Path, values: np.ndarray, *, lost: tuple[int, ...] = (), spec: 
     with store.writer(run_id) as writer:
         for step, factor in ((0, 0.5), (10, 1.0)):
             for member, row in enumerate(values):
-                columns = [[step] * 3, [member] * 3, ["validation"] * 3, list(METRICS), list(row * factor)]
+                columns = [[step] * 3, [member] * 3, ["val"] * 3, list(METRICS), list(row * factor)]
                 fields = writer.schema("evals")
                 arrays = [pa.array(c, f.type) for c, f in zip(columns, fields, strict=True)]
                 writer.append("evals", pa.record_batch(arrays, schema=fields))
