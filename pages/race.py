@@ -46,3 +46,5 @@ with page("Race"):
             st.markdown("##### The data")
             st.caption("No run yet: look at the data, then press Run.")
             show_preview(data, dataset)
+    with shown():
+        reads.jobs().warm()

@@ -12,7 +12,7 @@ from lossdiag.store import END_STATUSES, Recording
 from ui import reads
 from ui.charts import chart, theme, zoomed_chart
 from ui.errors import shown
-from ui.standing import show_alarms, show_events, show_standing
+from ui.standing import say_no_steps, show_alarms, show_events, show_standing
 from ui.text import plain
 
 _TICK = 2.0
@@ -41,7 +41,7 @@ def _panel(run_id: str, was_live: bool) -> None:
         show_standing(run)
         show_alarms(run)
         if not run.curves("grad_norm"):
-            st.caption("No step has been recorded yet.")
+            say_no_steps(run)
             return
         choice = _choose(run)
         _draw(run, choice, f"layers.{run_id}.{choice.member}")

@@ -106,11 +106,12 @@ def _says(low: float, high: float, metric: str) -> str:
 
 
 def _best(metric: str, means: list[float]) -> float | None:
-    """Return the best of several means; None where there is nothing to choose from."""
+    """Return the best of several means; None where there is nothing to choose from, or several are best."""
     finite = [mean for mean in means if math.isfinite(mean)]
     if len(means) < 2 or not finite:
         return None
-    return max(finite) if YARDSTICKS[metric].better == "high" else min(finite)
+    best = max(finite) if YARDSTICKS[metric].better == "high" else min(finite)
+    return best if finite.count(best) == 1 else None
 
 
 def _left_out(table: pd.DataFrame) -> list[str]:

@@ -14,8 +14,9 @@ from lossdiag.store import END_STATUSES, Recording
 from ui import reads
 from ui.charts import chart, theme, zoomed_chart
 from ui.errors import shown
+from ui.pictures import show_pictures
 from ui.results import show_results, title_of
-from ui.standing import show_alarms, show_events, show_standing
+from ui.standing import say_no_steps, show_alarms, show_events, show_standing
 from ui.text import plain
 
 _SMOOTHING = (0.0, 0.6, 0.9, 0.97, 0.99)
@@ -37,7 +38,10 @@ def show_run(run_id: str) -> None:
     live = reads.recording(run_id).status not in END_STATUSES
     st.fragment(_panel, run_every=_TICK if live else None)(run_id, live)
     if not live:
-        show_results(reads.recording(run_id), f"run.{run_id}")
+        with shown():
+            show_results(reads.recording(run_id), f"run.{run_id}")
+        with shown():
+            show_pictures(reads.recording(run_id), f"run.{run_id}")
 
 
 def _panel(run_id: str, was_live: bool) -> None:
@@ -54,7 +58,7 @@ def _panel(run_id: str, was_live: bool) -> None:
 def show_curves(run: Recording, key: str) -> None:
     """Draw the switches, the loss curves with their events, and one shared yardstick."""
     if not run.curves("loss"):
-        st.caption("No step has been recorded yet.")
+        say_no_steps(run)
         return
     look = _switches(run, key)
 

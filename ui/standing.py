@@ -69,26 +69,36 @@ def show_standing(run: Recording) -> None:
         st.progress(at.share, text=f"step {at.step:,} of {at.steps:,}{left}")
     elif status in _ADVICE:
         show = st.error if status == "failed" else st.warning
-        why = f"{plain(run.detail).rstrip('.')}. " if run.detail else ""
+        why = f"{plain(run.detail).rstrip('.')}. " if run.detail and not run.detail.startswith(status) else ""
         show(f"This run {_ended_as(status)}. {why}{_ADVICE[status]}", icon=icon)
 
 
 def show_alarms(run: Recording, *, most: int = 3) -> None:
-    """Say in words which members broke, at which step and how, as their events tell it; the first ones only."""
-    events = run.events
-    broken = events[events["kind"] == "nonfinite"].drop_duplicates("member").sort_values("step", kind="stable")
-    if broken.empty:
-        return
+    """Say in words which members broke or blew up, at which step and how, as their events tell it; the first only."""
+    broken = _first_of(run, "nonfinite")
+    blown = _first_of(run, "explosion")
+    blown = blown[~blown["member"].isin(broken["member"])]
+    if not broken.empty:
+        st.error(_alarm(run, broken, "broke", most), icon=":material/error:")
+    if not blown.empty:
+        st.warning(_alarm(run, blown, "blew up, but went on", most), icon=":material/warning:")
+
+
+def _first_of(run: Recording, kind: str) -> pd.DataFrame:
+    """Return each member's first event of `kind`, in order of steps."""
+    own = run.events[run.events["kind"] == kind].sort_values("step", kind="stable")
+    return own.drop_duplicates("member")
+
+
+def _alarm(run: Recording, events: pd.DataFrame, what: str, most: int) -> str:
     labels = dict(zip(run.members["id"], run.members["label"], strict=True))
     lines = [
         f"- **{plain(labels.get(row['member'], 'the run'))}** at step {row['step']:,}: {plain(row['detail'])}"
-        for row in broken.head(most).to_dict("records")
+        for row in events.head(most).to_dict("records")
     ]
-    more = len(broken) - most
-    if more > 0:
-        lines.append(f"- and {counted(more, 'other')}: see the events below")
-    count = counted(len(broken), "member")
-    st.error(f"{count} of {len(run.members)} broke:\n" + "\n".join(lines), icon=":material/error:")
+    if len(events) > most:
+        lines.append(f"- and {counted(len(events) - most, 'other')}: see the events below")
+    return f"{len(events)} of {counted(len(run.members), 'member')} {what}:\n" + "\n".join(lines)
 
 
 def event_table(run: Recording) -> pd.DataFrame:
@@ -102,12 +112,18 @@ def event_table(run: Recording) -> pd.DataFrame:
 def show_events(run: Recording) -> None:
     """List the events; the list is made only while it is open."""
     if run.events.empty:
-        st.caption("No events: nothing unusual was recorded.")
+        if run.curves("loss"):
+            st.caption("No events: nothing unusual was recorded.")
         return
     box = st.expander(counted(len(run.events), "event"), icon=":material/list:", key="events", on_change="rerun")
     if box.open:
         with box:
             st.dataframe(event_table(run), hide_index=True)
+
+
+def say_no_steps(run: Recording) -> None:
+    """Say that there is nothing to draw."""
+    st.caption("No step was recorded." if run.status in END_STATUSES else "No step has been recorded yet.")
 
 
 def _length(run: Recording) -> str:

@@ -8,6 +8,7 @@ from lossdiag.spec import ExperimentSpec, patch, to_query
 from lossdiag.store import Recording
 from ui import reads
 from ui.form import member_count
+from ui.pictures import show_pictures
 from ui.results import show_results
 from ui.run_view import show_curves
 from ui.standing import show_alarms, show_events
@@ -46,6 +47,7 @@ def show_recorded(run: Recording) -> None:
     show_curves(run, "sample")
     show_events(run)
     show_results(run, "sample")
+    show_pictures(run, "sample")
 
 
 def _origin(run: Recording) -> None:
