@@ -14,7 +14,8 @@ from tests.e2e.conftest import Server, settle
 LAST_STEP = """() => {
     const chart = document.querySelector('.js-plotly-plot');
     if (!chart) return -1;
-    return Math.max(-1, ...chart.data.map(trace => trace.x && trace.x.length ? Number(trace.x[trace.x.length - 1]) : -1));
+    const last = trace => (trace.x && trace.x.length ? Number(trace.x[trace.x.length - 1]) : -1);
+    return Math.max(-1, ...chart.data.map(last));
 }"""
 Shot = Callable[[Page, str], None]
 
