@@ -42,7 +42,7 @@ format: $(VENV)/.installed-dev  ## format and mend what can be mended
 
 docs: $(VENV)/.installed-dev  ## regenerate the generated pages and the loss catalog
 	$(BIN)/python -m lossdiag.losses.catalog
-	$(BIN)/python docs/generate_cli.py
+	$(BIN)/python -m docs.generate_cli
 
 clean:  ## remove the environment and all caches, but no runs
 	rm -rf $(VENV) artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -19,8 +19,8 @@ from lossdiag.errors import SpecError
 from lossdiag.registry import did_you_mean
 from lossdiag.store import Recording
 
-OWN_UNIT = ("loss", "penalty", "objective")
-"""Measured in each loss's own unit: comparable between members of one loss, but not between losses."""
+OWN_UNIT = ("loss",)
+"""Yardsticks in each loss's own unit: comparable between members of one loss, but not between losses."""
 
 NOT_FINITE = "not finite"
 NOT_EVALUATED = "not evaluated"

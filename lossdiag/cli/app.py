@@ -15,7 +15,6 @@ from lossdiag.errors import LossdiagError
 app = typer.Typer(
     name="lossdiag",
     help="Race loss functions, record every step, and see why a loss does what it does.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -128,7 +127,7 @@ def ui(
 def main() -> None:
     """Run the command line; what a person can mend is said in one line on standard error, with status 2."""
     try:
-        status = app(standalone_mode=False, prog_name="lossdiag")
+        status = app(args=sys.argv[1:] or ["--help"], standalone_mode=False, prog_name="lossdiag")
     except LossdiagError as error:
         _refuse(str(error))
     except typer.TyperException as error:

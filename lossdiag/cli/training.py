@@ -38,7 +38,10 @@ def run_race(spec: ExperimentSpec, *, runs: Path, name: str, as_json: bool) -> i
     recording = _train(spec, runs, name)
     differences = _differences(recording)
     if as_json:
-        print_json(_summary(recording) | {"differences": differences, "confidence": _CONFIDENCE, "note": UNITS})
+        print_json(
+            _summary(recording)
+            | {"differences": differences, "confidence": _CONFIDENCE, "own_unit": OWN_UNIT, "note": UNITS}
+        )
     else:
         _print_yardsticks(recording)
         _print_differences(differences)
