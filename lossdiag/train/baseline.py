@@ -72,8 +72,9 @@ class Baseline:
 
 def _figures(window: Floats) -> Floats:
     """Return median, spread and high mark [3, K] of a window [W, K]."""
-    middle, high = len(window) // 2, len(window) - 1 - _HIGH
-    ordered = np.partition(window, (middle, high), axis=0)
-    median = ordered[middle]
-    spread = np.partition(np.abs(window - median), middle, axis=0)[middle]
-    return np.stack([median, 1.4826 * spread, ordered[high]])
+    middle = len(window) // 2
+    # Sorting rows of few numbers is several times faster than partitioning columns.
+    ordered = np.sort(np.ascontiguousarray(window.T))
+    median = ordered[:, middle]
+    spread = np.sort(np.abs(ordered - median[:, None]))[:, middle]
+    return np.stack([median, 1.4826 * spread, ordered[:, -1 - _HIGH]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,9 +12,11 @@ from torch import Tensor
 from lossdiag.registry import LossInfo, Task
 from lossdiag.train.feed import Feed
 from lossdiag.train.objective import Objective
-from lossdiag.train.plan import measured_alike
+from lossdiag.train.plan import LossGroup, measured_alike
 from lossdiag.train.stack import Stack
 from lossdiag.train.yardsticks import confusion, yardsticks
+
+MakeObjective = Callable[[Sequence[LossGroup]], Objective]
 
 # Outputs and activations held at once, in elements.
 _AT_ONCE = 4_000_000
@@ -64,12 +66,20 @@ class Evaluator:
     """Evaluates one stack on the rows of each split."""
 
     def __init__(
-        self, stack: Stack, splits: Mapping[str, Feed], task: Task, target_std: Tensor, n_classes: int
+        self,
+        stack: Stack,
+        objectives: MakeObjective,
+        splits: Mapping[str, Feed],
+        *,
+        task: Task,
+        target_std: Tensor,
+        n_classes: int,
     ) -> None:
         """Fix the rows.
 
         Args:
             stack: the members.
+            objectives: makes the objective of some of them.
             splits: rows by the name of their split; those of "val" are counted into confusion matrices.
             task: what the target is.
             target_std: [D], what a regression target was divided by.
@@ -78,7 +88,9 @@ class Evaluator:
         self._classes = n_classes
         self._stack, self._splits, self._task, self._std = stack, splits, task, target_std
         width = max(stack.net.model.width, stack.net.n_out)
-        self._blocks = {name: _blocks(stack, _AT_ONCE // (len(feed.x) * width)) for name, feed in splits.items()}
+        self._blocks = {
+            name: _blocks(stack, objectives, _AT_ONCE // (len(feed.x) * width)) for name, feed in splits.items()
+        }
 
     @torch.no_grad()
     def __call__(self, step: int) -> Evaluation:
@@ -102,10 +114,14 @@ class Evaluator:
         return {"loss": block.objective(output, target), **values}
 
 
-def _blocks(stack: Stack, at_once: int) -> list[_Block]:
+def _blocks(stack: Stack, objectives: MakeObjective, at_once: int) -> list[_Block]:
     count, size = len(stack.plan.members), max(1, at_once)
     return [
-        _Block(slice(start, start + size), stack.objective.part(start, start + size), _cards(stack, start, size))
+        _Block(
+            slice(start, start + size),
+            objectives(stack.plan.groups_within(start, start + size)),
+            _cards(stack, start, size),
+        )
         for start in range(0, count, size)
     ]
 

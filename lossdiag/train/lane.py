@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 from typing import Any
 
 import numpy as np
+import torch
 
 from lossdiag.data import Prepared
 from lossdiag.errors import TrainError
 from lossdiag.nn import StackedMLP
-from lossdiag.train.device import Arithmetic, arithmetic
+from lossdiag.train.device import arithmetic
 from lossdiag.train.endings import Endings
 from lossdiag.train.evaluate import Evaluator
 from lossdiag.train.events import Event, Watch
@@ -53,13 +55,29 @@ class Lane:
             TrainError: a loss does not fit the task, or the device or the batch does not fit the model.
         """
         self._plan, self._data = plan, data
+        for group in plan.groups:
+            check_fit(group.loss.name, data.task)
         numbers = arithmetic(plan.shared.train)
-        stack = _build(plan, data, numbers)
+        objectives = functools.partial(
+            make_objective,
+            class_counts=[int(c) for c in data.class_counts] or None,
+            task=data.task,
+            outputs=data.n_outputs,
+            like=torch.empty(0, device=numbers.device, dtype=numbers.dtype),
+        )
+        batch_size = _batch_size(plan, data)
+        net = StackedMLP(plan.shared.model, data.n_features, data.n_outputs)
+        stack = Stack(plan, net, objectives(plan.groups), numbers, batch_size)
         ids = [m.id for m in plan.members]
         self._painter = Painter(stack, data, [k for k, i in enumerate(ids) if i in pictured])
-        classes = len(data.classes) if len(ids) * len(data.classes) ** 2 <= _MAX_COUNTS else 0
-        std = stack.weights.new_tensor(data.target_std)
-        evaluator = Evaluator(stack, evaluation_feeds(data, numbers), data.task, std, classes)
+        evaluator = Evaluator(
+            stack,
+            objectives,
+            evaluation_feeds(data, numbers),
+            task=data.task,
+            target_std=stack.weights.new_tensor(data.target_std),
+            n_classes=len(data.classes) if len(ids) * len(data.classes) ** 2 <= _MAX_COUNTS else 0,
+        )
         self.run = StackRun(stack, training_feed(data, numbers), evaluator, self._painter)
         self.endings, self._recheck = Endings(self.run), Recheck(self.run)
         self._recorder = Recorder(sink, ids, double=double)
@@ -121,7 +139,7 @@ class Lane:
             "members": [m.id for m in self._plan.members],
             "layers": [layer.name for layer in net.layout.layers],
             "parameters": net.layout.size,
-            "batch_size": min(self._plan.shared.train.batch_size, len(data.x_train)),
+            "batch_size": _batch_size(self._plan, data),
             "features": data.n_features,
             "outputs": data.n_outputs,
             "precision": self._plan.shared.train.precision,
@@ -160,13 +178,8 @@ class Lane:
             self._recorder.events([Event(step, member, "stop", "patience", "", float(losses[k]), detail)])
 
 
-def _build(plan: StackPlan, data: Prepared, numbers: Arithmetic) -> Stack:
-    for group in plan.groups:
-        check_fit(group.loss.name, data.task)
-    spec = plan.shared
-    batch_size = min(spec.train.batch_size, len(data.x_train))
-    if spec.model.norm == "batch" and batch_size < 2:
+def _batch_size(plan: StackPlan, data: Prepared) -> int:
+    size = min(plan.shared.train.batch_size, len(data.x_train))
+    if plan.shared.model.norm == "batch" and size < 2:
         raise TrainError("model.norm 'batch' needs at least 2 rows per batch: raise train.batch_size or use 'layer'")
-    counts = [int(c) for c in data.class_counts] or None
-    objective = make_objective(plan.groups, counts, numbers.device, numbers.dtype)
-    return Stack(plan, StackedMLP(spec.model, data.n_features, data.n_outputs), objective, numbers, batch_size)
+    return size

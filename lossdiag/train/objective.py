@@ -11,6 +11,7 @@ from torch import Tensor
 from lossdiag.errors import TrainError
 from lossdiag.losses import bind
 from lossdiag.registry import Task, loss_cards
+from lossdiag.train.merging import by_loss, merged
 from lossdiag.train.plan import LossGroup
 
 BoundLoss = Callable[[Tensor, Tensor], Tensor]
@@ -32,34 +33,38 @@ class Objective:
         """Return the loss of each member [K] from outputs [K, B, D] and targets [K, B, D] or [K, B]."""
         if len(self.functions) == 1:
             return _mean(self.functions[0](output, target))
-        outputs, targets = torch.split(output, self.sizes), torch.split(target, self.sizes)
+        # Tensor.split does the same by way of some Python.
+        outputs, targets = output.split_with_sizes(self.sizes), target.split_with_sizes(self.sizes)
         values = [fn(o, t) for fn, o, t in zip(self.functions, outputs, targets, strict=True)]
         if all(v.ndim == 2 for v in values):
             return torch.cat(values).mean(-1)
         return torch.cat([_mean(v) for v in values])
 
-    def part(self, start: int, stop: int) -> Objective:
-        """Return the objective of the stack's rows from start to stop alone."""
-        sizes: list[int] = []
-        functions: list[BoundLoss] = []
-        first = 0
-        for size, function in zip(self.sizes, self.functions, strict=True):
-            inside = min(stop, first + size) - max(start, first)
-            first += size
-            if inside > 0:
-                sizes.append(inside)
-                functions.append(function)
-        return Objective(sizes, functions)
-
 
 def make_objective(
-    groups: Sequence[LossGroup], class_counts: Sequence[int] | None, device: torch.device, dtype: torch.dtype
+    groups: Sequence[LossGroup], class_counts: Sequence[int] | None, task: Task, outputs: int, like: Tensor
 ) -> Objective:
-    """Bind the losses of a stack to their parameters; class weights are worked out from the training rows' counts."""
-    functions = [
-        bind(g.loss.name, g.loss.values, class_counts=class_counts, device=device, dtype=dtype) for g in groups
-    ]
-    return Objective([g.stop - g.start for g in groups], functions)
+    """Bind the losses of neighbours in a stack to their parameters.
+
+    Args:
+        groups: who minimises what.
+        class_counts: training rows of each class, from which class weights are worked out.
+        task: what the target is.
+        outputs: D.
+        like: gives device and dtype.
+    """
+    sizes: list[int] = []
+    functions: list[BoundLoss] = []
+    for run in by_loss(groups):
+        together = merged(run, task, outputs, like) if len(run) > 1 else None
+        for part in [run] if together else [[g] for g in run]:
+            sizes.append(part[-1].stop - part[0].start)
+            loss = part[0].loss
+            functions.append(
+                together
+                or bind(loss.name, loss.values, class_counts=class_counts, device=like.device, dtype=like.dtype)
+            )
+    return Objective(sizes, functions)
 
 
 def check_fit(name: str, task: Task) -> None:

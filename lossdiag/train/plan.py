@@ -32,6 +32,11 @@ class StackPlan:
     specs: tuple[ExperimentSpec, ...]
     groups: tuple[LossGroup, ...]
 
+    def groups_within(self, start: int, stop: int) -> tuple[LossGroup, ...]:
+        """Return the groups of the stack's rows from start to stop, cut to them."""
+        cut = (LossGroup(g.loss, max(g.start, start), min(g.stop, stop)) for g in self.groups)
+        return tuple(g for g in cut if g.start < g.stop)
+
     @property
     def shared(self) -> ExperimentSpec:
         """A spec to read what all members have in common from."""

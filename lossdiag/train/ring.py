@@ -55,12 +55,19 @@ class Ring:
         self._clip = torch.ones_like(self._loss)
         self._scale = torch.ones_like(self._loss)
         self._norms = torch.zeros(capacity, layers, 3, members, device=device, dtype=dtype)
+        self._rows: list[RingRow] = []
 
-    def rows(self) -> list[RingRow]:
-        """Return the places of every step."""
-        norms = [tuple(step.unbind(0)) for step in self._norms.unbind(0)]
-        columns = (self._loss.unbind(0), self._penalty.unbind(0), norms, self._clip.unbind(0), self._scale.unbind(0))
-        return [RingRow(*row) for row in zip(*columns, strict=True)]
+    def rows(self, count: int) -> list[RingRow]:
+        """Return the places of the first `count` steps."""
+        if count > len(self._rows):
+            new = slice(len(self._rows), count)
+            norms = [tuple(step.unbind(0)) for step in self._norms[new].unbind(0)]
+            columns = (t[new].unbind(0) for t in (self._loss, self._penalty, self._clip, self._scale))
+            self._rows += [
+                RingRow(loss, penalty, step_norms, clip, scale)
+                for (loss, penalty, clip, scale), step_norms in zip(zip(*columns, strict=True), norms, strict=True)
+            ]
+        return self._rows[:count]
 
     def read(self, count: int) -> Figures:
         """Copy the first `count` steps to the host; waits for the device."""

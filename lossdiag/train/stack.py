@@ -108,10 +108,10 @@ class Stack:
             if self._penalty is not None:
                 self._penalty.add(self.weights, self.gradient, out.penalty)
             if self._clip is not None:
-                self._norms(GRADIENT, GRADIENT + 1, out)
+                self._norms(slice(GRADIENT, GRADIENT + 1), out)
                 self._clip.apply(self.gradient, out.clip)
             self._optimizer.update(self.weights, self.gradient, lr, self.update, skip)
-            self._norms(WEIGHT, GRADIENT if self._clip is not None else GRADIENT + 1, out)
+            self._norms(None if self._clip is None else slice(WEIGHT, UPDATE + 1), out)
             self.weights.sub_(self.update)
 
     def _unscale(self, scale: LossScale, out: RingRow) -> Tensor:
@@ -140,9 +140,15 @@ class Stack:
         self.gradient.copy_(total).div_(len(batches) + 1)
         return loss / (len(batches) + 1)
 
-    def _norms(self, first: int, last: int, out: RingRow) -> None:
+    def _norms(self, which: slice | None, out: RingRow) -> None:
+        """Leave the norms of every layer in `out`: of weights, update and gradient alike, or of some of them."""
+        # Naming a type, even the tensor's own, would double the time of the call.
+        kind = None if out.loss.dtype == self.weights.dtype else out.loss.dtype
         for layer, norms in zip(self._layers, out.norms, strict=True):
-            torch.linalg.vector_norm(layer[first:last], dim=2, dtype=norms.dtype, out=norms[first:last])
+            if which is None:
+                torch.linalg.vector_norm(layer, dim=2, dtype=kind, out=norms)
+            else:
+                torch.linalg.vector_norm(layer[which], dim=2, dtype=kind, out=norms[which])
 
     def _make_dropout(self, batch_size: int) -> DropoutStream | None:
         probability = [s.model.dropout for s in self.plan.specs]

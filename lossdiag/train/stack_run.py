@@ -21,6 +21,8 @@ from lossdiag.train.ring import Figures, Ring, RingRow
 from lossdiag.train.stack import Batch, Snapshot, Stack
 
 MAX_CHUNK = 1000
+# Norms that the ring may hold: 16 MB of float32.
+_RING = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ class StackRun:
         self._evaluator, self._painter = evaluate, painter
         self._feed, self._accumulate, self._interval = train, spec.train.accumulate, spec.train.eval_interval
         self._stream = BatchStream(stack.seeds, len(train.x), spec.train.batch_size)
-        self._ring = self._make_ring(1)
-        self._rows = self._ring.rows()
+        per_step = 3 * len(stack.plan.members) * len(stack.net.layout.layers)
+        self._ring = self._make_ring(max(1, min(MAX_CHUNK, spec.train.steps, _RING // per_step)))
 
     @property
     def listens(self) -> bool:
@@ -92,14 +94,11 @@ class StackRun:
 
     def room(self, count: int) -> int:
         """Return how many of `count` steps the next chunk may have."""
-        left = min(count, MAX_CHUNK, self.stack.plan.shared.train.steps - self.position)
+        left = min(count, self._ring.capacity, self.stack.plan.shared.train.steps - self.position)
         return min(left, self._interval - self.position % self._interval) if self.listens else left
 
     def advance(self, count: int) -> Chunk:
         """Take `count` steps and return what they left; the only wait for the device is at the end."""
-        if count > self._ring.capacity:
-            self._ring = self._make_ring(min(MAX_CHUNK, 2 * count))
-            self._rows = self._ring.rows()
         evaluations: list[Evaluation] = []
         pictures: list[Picture] = []
         samples: list[ActivationSample] = []
@@ -109,7 +108,7 @@ class StackRun:
             self.rates.hear(validation_loss(evaluations[0]))
         index = self._stream.draw(count * self._accumulate).to(self._feed.x.device)
         window = Window(self.position, self.stack.snapshot(), index, self.rates.table(self.position, count))
-        for row, (step, batches, lr) in zip(self._rows, self.play(window), strict=False):
+        for row, (step, batches, lr) in zip(self._ring.rows(count), self.play(window), strict=True):
             if self._due(step):
                 samples.append(sample_activations(step, self.stack, batches[0][0]))
                 pictures += self.paint(step)
@@ -139,7 +138,7 @@ class StackRun:
 
     def scratch(self) -> RingRow:
         """Return a place for one step's figures, in float64."""
-        return self._make_ring(1, torch.float64).rows()[0]
+        return self._make_ring(1, torch.float64).rows(1)[0]
 
     def _due(self, step: int) -> bool:
         return step % self._interval == 0
