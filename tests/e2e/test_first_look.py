@@ -17,7 +17,7 @@ def test_the_first_screen_is_a_finished_race(page: Page, fresh_server: Server, s
     settle(page)
     expect(page.get_by_text("This is a recording, made on")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("2 members of 15 broke", exact=False)).to_be_visible()
+    expect(page.get_by_text("2 of 15 members broke", exact=False)).to_be_visible()
     for way_on in ("Re-run it live", "Break it (learning rate ×100)", "Use my data"):
         expect(page.get_by_role("button", name=way_on)).to_be_visible()
     shot(page, "wide")
