@@ -19,4 +19,4 @@ with page("Start"):
         with shown():
             show_recorded(sample)
     with shown():
-        reads.jobs().warm()
+        reads.warm_soon()

@@ -47,4 +47,4 @@ with page("Race"):
             st.caption("No run yet: look at the data, then press Run.")
             show_preview(data, dataset)
     with shown():
-        reads.jobs().warm()
+        reads.warm_soon()

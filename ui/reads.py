@@ -6,8 +6,10 @@ new cache of jobs would be a second supervisor.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pandas as pd
 import streamlit as st
 
 from lossdiag.data import Dataset, Prepared, load, load_table, prepare, save_upload
-from lossdiag.errors import DataError
+from lossdiag.errors import DataError, JobError
 from lossdiag.jobs import LocalJobs
 from lossdiag.spec import DataSpec
 from lossdiag.store import END_STATUSES, Recording, RunStore, read_run
@@ -23,6 +25,7 @@ from ui.follow import Followed
 
 SAMPLE_ID = "sample"
 """Stands for the recorded sample run, which is no run of the store."""
+_WARM_AFTER = 2.0
 SAMPLE_RUN = Path(__file__).resolve().parents[1] / "sample_data" / "recorded_run"
 
 
@@ -55,6 +58,11 @@ def recording(run_id: str) -> Recording:
     followed = _followed(folder)
     followed.poll()
     return followed
+
+
+def warm_soon() -> None:
+    """Start what trains runs a little later, once per server: not while the browser still draws its first screen."""
+    _warming(root())
 
 
 def table(spec: DataSpec) -> pd.DataFrame:
@@ -106,6 +114,22 @@ def sample_run() -> Recording:
 @st.cache_resource(show_spinner=False)
 def _jobs(folder: Path) -> LocalJobs:
     return LocalJobs(folder)
+
+
+@st.cache_resource(show_spinner=False)
+def _warming(folder: Path) -> threading.Timer:
+    return _warm_later(_jobs(folder))
+
+
+def _warm_later(work: LocalJobs) -> threading.Timer:
+    def warm() -> None:
+        with contextlib.suppress(JobError):  # closed meanwhile: then there is nothing to warm
+            work.warm()
+
+    timer = threading.Timer(_WARM_AFTER, warm)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)

@@ -12,6 +12,11 @@ def widget(page: AppTest, kind: str, label: str):  # type: ignore[no-untyped-def
     return next(w for w in getattr(page, kind) if w.label == label)
 
 
+def charts(page: AppTest) -> list[str]:
+    """Return the last part of the key of each chart on the page."""
+    return [str(chart.key).rpartition(".")[2] for chart in page.get("bidi_component")]
+
+
 def typed(page: AppTest, label: str, text: str) -> AppTest:
     """Type a choice that the list does not have; AppTest can only pick from the list, so it is put there first."""
     box = widget(page, "selectbox", label)
@@ -186,7 +191,7 @@ def test_an_ended_run_shows_curves_yardsticks_table_and_differences(open_page: O
     page = open_page("pages/race.py", run=run)
     assert not page.error, texts(page)
     assert page.query_params["run"] in (run, [run])
-    assert len(page.get("bidi_component")) == 3
+    assert charts(page) == ["losses", "yardsticks", "forest", "confusion"]
     final, differences = page.dataframe[0].value, page.dataframe[1].value
     assert final["configuration"].tolist() == ["bce_with_logits", "hinge"]
     assert "±" in final["Accuracy"][0]
@@ -211,3 +216,49 @@ def test_an_interrupted_run_says_so(open_page: Open, store: RunStore) -> None:
     page = open_page("pages/race.py", run=run)
     assert "interrupted" in texts(page)
     assert "Run it again" in texts(page)
+
+
+@pytest.mark.parametrize(
+    ("changes", "pictures"),
+    [
+        ({"data": {"source": "synthetic:moons", "n": 80}}, ["Decision boundary", "Confusion"]),
+        (
+            {"data": {"source": "synthetic:sine", "n": 80}, "losses": ["mse"]},
+            ["Fitted curve", "Predicted against true"],
+        ),
+        ({"data": {"source": "sample:diabetes"}, "losses": ["mae"]}, ["Predicted against true"]),
+        ({"data": {"source": "synthetic:blobs", "n": 80}, "losses": ["focal"]}, ["Decision boundary", "Confusion"]),
+    ],
+)
+def test_what_was_learned_is_shown_as_the_data_allows(
+    open_page: Open, store: RunStore, changes: dict[str, object], pictures: list[str]
+) -> None:
+    run = recorded(store, **changes)
+    page = open_page("pages/race.py", run=run)
+    assert not page.error, texts(page)
+    assert [tab.label for tab in page.tabs] == pictures
+    for picture in pictures:
+        page.session_state[f"run.{run}.pictures"] = picture
+        page.run()
+        assert not page.error, texts(page)
+        assert charts(page)[-1] in ("boundary", "curve", "prediction", "confusion")
+
+
+def test_members_that_break_are_named_with_their_step(open_page: Open, store: RunStore) -> None:
+    run = recorded(
+        store, data={"source": "synthetic:linear", "n": 80}, losses=["mse"], optimizer={"name": "sgd", "lr": 1e8}
+    )
+    events = store.open(run).events
+    broken = events[events["kind"] == "nonfinite"]
+    assert len(broken)
+    page = open_page("pages/race.py", run=run)
+    assert f"at step {broken['step'].min()}" in texts(page)
+    assert "2 of 2 members broke" in texts(page)
+
+
+def test_single_members_on_demand(open_page: Open, store: RunStore) -> None:
+    page = open_page("pages/race.py", run=recorded(store))
+    widget(page, "multiselect", "single members").set_value([1, 2]).run()
+    widget(page, "toggle", "log axis").set_value(True).run()
+    assert not page.error, texts(page)
+    assert not page.exception
