@@ -104,6 +104,7 @@ def test_a_diverging_race_marks_its_nan_and_can_be_deleted(page: Page, fresh_ser
     page.goto(fresh_server.url)
     settle(page)
     page.get_by_role("button", name="Break it (learning rate ×100)").click()
+    page.wait_for_url("**/race?*run=*")
     expect(page.get_by_text("At the end, on validation rows")).to_be_visible(timeout=60_000)
     settle(page)
     expect(page.get_by_text("broke", exact=False).first).to_be_visible()
