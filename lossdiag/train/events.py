@@ -83,7 +83,8 @@ class Watch:
         count = len(self._members)
         self._loss, self._gradient = Baseline(count), Baseline(count)
         self._spikes, self._gradient_up, self._loss_up = (Episodes(count) for _ in range(3))
-        self._some = np.zeros(count, dtype=bool)
+        # The last step of the chunk before: its loss, and whether it was high enough for the first step of a spike.
+        self._last, self._some = np.full(count, np.nan), np.zeros(count, dtype=bool)
         self._told = {where: np.zeros(count, dtype=bool) for where in ("loss", "gradient", "parameter", "activation")}
         self._rate: Floats | None = None
         self._scale: Floats | None = None
@@ -159,12 +160,16 @@ class Watch:
         norm = np.sqrt(np.square(chunk.figures.norms[:, :, GRADIENT], dtype=np.float64).sum(axis=1))
         with np.errstate(invalid="ignore", over="ignore"):
             usual_loss, usual_norm = self._loss.follow(loss), self._gradient.follow(norm)
-            spikes = list(self._spikes.begin(*self._spiking(loss, usual_loss, live)))
+            high, normal, second = self._spiking(loss, usual_loss, live)
+            spikes = list(self._spikes.begin(high, normal))
             losses = list(self._loss_up.begin(*_leaving(np.abs(loss), usual_loss, live)))
             norms = list(self._gradient_up.begin(*_exploding(norm, usual_norm, live)))
+        earlier = np.concatenate([self._last[None], loss[:-1]])
+        self._last = loss[-1]
         for row, k in spikes:
-            detail = f"the loss jumped to {loss[row, k]:.4g} from a running median of {usual_loss.median[row, k]:.4g}"
-            yield self._event(start + row, k, "spike", "loss", loss[row, k], detail)
+            step, value = (start + row - 1, earlier[row, k]) if second[row, k] else (start + row, loss[row, k])
+            detail = f"the loss jumped to {value:.4g} from a running median of {usual_loss.median[row, k]:.4g}"
+            yield self._event(step, k, "spike", "loss", value, detail)
         for row, k in losses:
             detail = f"the loss is {loss[row, k]:.4g}, it began at {usual_loss.start[row, k]:.4g}"
             yield self._event(start + row, k, "explosion", "loss", loss[row, k], detail)
@@ -175,13 +180,14 @@ class Watch:
             detail = f"the gradient norm is {norm[row, k]:.4g}, {before}; layer {layer} has the largest share"
             yield self._event(start + row, k, "explosion", "gradient", norm[row, k], detail, layer)
 
-    def _spiking(self, loss: Floats, usual: Usual, live: Mask) -> tuple[Mask, Mask]:
+    def _spiking(self, loss: Floats, usual: Usual, live: Mask) -> tuple[Mask, Mask, Mask]:
+        """Return where there is a spike, where it is over, and where it is known by its second step only."""
         excess, level = loss - usual.median, np.abs(usual.start)
         high = (excess > SPIKE_Z * usual.spread) & (excess > SPIKE_HIGH * (usual.high - usual.median)) & live
-        some = high & (excess > SPIKE_TWO * level)
-        before = np.concatenate([self._some[None], some[:-1]])
+        some, enough = high & (excess > SPIKE_TWO * level), high & (excess > SPIKE_ONE * level)
+        second = some & np.concatenate([self._some[None], some[:-1]])
         self._some = some[-1]
-        return (high & (excess > SPIKE_ONE * level)) | (some & before), excess < SPIKE_Z / 2 * usual.spread
+        return enough | second, excess < SPIKE_Z / 2 * usual.spread, second
 
     def _rates(self, chunk: Chunk, live: Mask) -> Iterator[Event]:
         lr = chunk.window.lr

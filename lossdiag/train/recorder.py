@@ -83,7 +83,7 @@ class Recorder:
         scores = [score for evaluation in evaluations for score in evaluation.scores]
         if not scores:
             return
-        values = np.stack([s.values.double().cpu().numpy() for s in scores])
+        values = np.stack([s.values.cpu().double().numpy() for s in scores])
         step = np.array([s.step for s in scores], dtype=np.int32)
         keep = step[:, None] < end
         texts = {

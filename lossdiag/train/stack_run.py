@@ -99,6 +99,7 @@ class StackRun:
 
     def advance(self, count: int) -> Chunk:
         """Take `count` steps and return what they left; the only wait for the device is at the end."""
+        entered = time.perf_counter()
         evaluations: list[Evaluation] = []
         pictures: list[Picture] = []
         samples: list[ActivationSample] = []
@@ -118,7 +119,11 @@ class StackRun:
             self.stack.step(batches, lr, row)
             seconds.append(time.perf_counter() - begin)
         self.position += count
-        return Chunk(window, self._ring.read(count), np.array(seconds), evaluations, pictures, samples)
+        figures = self._ring.read(count)
+        if self.stack.weights.device.type != "cpu":
+            # There a step only joins a queue: what it took is known for all of them together.
+            seconds = [(time.perf_counter() - entered) / count] * count
+        return Chunk(window, figures, np.array(seconds), evaluations, pictures, samples)
 
     def evaluate(self) -> Evaluation:
         """Measure the members as they are."""
@@ -137,8 +142,9 @@ class StackRun:
             yield step, [next(batches) for _ in range(self._accumulate)], lr
 
     def scratch(self) -> RingRow:
-        """Return a place for one step's figures, in float64."""
-        return self._make_ring(1, torch.float64).rows(1)[0]
+        """Return a place for one step's figures, in float64 where the device has it."""
+        exact = self.stack.weights.dtype if self.stack.weights.device.type == "mps" else torch.float64
+        return self._make_ring(1, exact).rows(1)[0]
 
     def _due(self, step: int) -> bool:
         return step % self._interval == 0
@@ -151,4 +157,4 @@ class StackRun:
 def validation_loss(evaluation: Evaluation) -> NDArray[np.float64]:
     """Return the validation loss [K]."""
     (loss,) = (s.values for s in evaluation.scores if s.split == "val" and s.metric == "loss")
-    return np.asarray(loss.double().cpu().numpy())
+    return np.asarray(loss.cpu().double().numpy())
