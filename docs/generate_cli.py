@@ -21,7 +21,7 @@ keeps the run as `cancelled`. `--json` prints for programs, on standard output; 
 lossdiag compare --data sample:breast_cancer --loss bce_with_logits --loss 'focal_binary:gamma=3' --seeds 5
 lossdiag compare --data houses.csv --target price --loss mse --loss huber --set model.width=32 --set train.device=cpu
 lossdiag run race.yaml --set 'grid={optimizer.lr: [0.1, 0.01]}' --json
-lossdiag export r20250131-k3f9a2bq --to csv --table evals
+lossdiag export r20250131-k3f7a2bq --to csv --table evals
 ```
 """
 

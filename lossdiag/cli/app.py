@@ -48,9 +48,11 @@ def run(
 ) -> None:
     """Train an experiment, record it, and print its yardsticks."""
     from lossdiag.cli.arguments import changed, read_spec
+
+    experiment = changed(read_spec(spec), changes)  # refused, if it has to be, before torch is imported
     from lossdiag.cli.training import run_experiment
 
-    _exit(run_experiment(changed(read_spec(spec), changes), runs=runs, name=name, as_json=as_json))
+    _exit(run_experiment(experiment, runs=runs, name=name, as_json=as_json))
 
 
 @app.command()
@@ -72,9 +74,10 @@ def compare(
 ) -> None:
     """Race losses on one data set; print yardsticks, and differences paired by seed."""
     from lossdiag.cli.arguments import changed, race
-    from lossdiag.cli.training import run_race
 
     spec = changed(race(losses, data=data, target=target, seeds=seeds, steps=steps, lr=lr), changes)
+    from lossdiag.cli.training import run_race
+
     _exit(run_race(spec, runs=runs, name=name, as_json=as_json))
 
 

@@ -60,7 +60,7 @@ class LocalJobs:
         self._claim = claim(self._store)
         self._workers = workers or _cores()
         self._grace = grace
-        self._method: Method = method or ("fork" if sys.platform == "linux" else "spawn")
+        self.method: Method = method or ("fork" if sys.platform == "linux" else "spawn")
         self._lock = threading.RLock()
         self._queue: list[str] = []
         self._running: list[str] = []
@@ -79,7 +79,7 @@ class LocalJobs:
             self._check_open()
             if self._supervisor is None:
                 self._supervisor = SupervisorProcess(
-                    self._root, workers=self._workers, grace=self._grace, method=self._method
+                    self._root, workers=self._workers, grace=self._grace, method=self.method
                 )
                 threading.Thread(target=self._listen, args=(self._supervisor,), name="jobs", daemon=True).start()
 
