@@ -77,7 +77,10 @@ def schema(table: Table, *, double: bool = False) -> pa.Schema:
             ("value", pa.float64()),
             ("detail", pa.string()),
         ],
-        # pictures over time: "boundary" (grid of predictions), "prediction" (validation rows), "confusion" (counts).
+        # pictures over time; values are row-major in shape, run.json's facts "frames" give axes, rows and true values:
+        # "boundary" [R, R] probability of the second class, likeliest class, or value; [i, j] is (across[j], up[i])
+        # "curve" [G, D] prediction over one feature; "prediction" [N, D] of validation rows, both in the target's units
+        # "confusion" [C, C] counts of validation rows, true class first.
         "frames": [*key, ("kind", pa.string()), ("shape", pa.list_(pa.int32())), ("values", pa.list_(pa.float32()))],
     }
     return pa.schema(fields[table])

@@ -64,10 +64,15 @@ def train(
         lanes = _lanes(spec, sink, uploads, data)
         sink.describe(**_facts(lanes))
         return _run(spec, sink, lanes, should_stop, clock)
-    except torch.OutOfMemoryError as error:
-        raise TrainError(
-            f"out of memory: fewer members, a smaller model or a smaller batch is needed ({error})"
-        ) from None
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise TrainError("out of memory: use fewer members, a smaller model or smaller batches") from error
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    # On the CPU torch has no type of its own for it.
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _run(spec: ExperimentSpec, sink: Sink, lanes: list[Lane], should_stop: Callable[[], bool], clock: Clock) -> Outcome:

@@ -1,0 +1,1 @@
+"""Paired measurements, each printed as a table."""
