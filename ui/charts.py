@@ -32,6 +32,11 @@ def zoomed_chart(
         label: what a screen reader announces.
         link: charts of one link share a scrubber.
     """
+    live_chart(draw(zoom(key)), key=key, label=label, link=link)
+
+
+def zoom(key: str) -> tuple[float, float] | None:
+    """Return the steps on show in the chart `key`, or None if the person sees them all."""
     held = st.session_state.get(key)
     chosen = held.get("range") if held else None
-    live_chart(draw((chosen[0], chosen[1]) if chosen else None), key=key, label=label, link=link)
+    return (float(chosen[0]), float(chosen[1])) if chosen else None

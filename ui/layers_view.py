@@ -10,7 +10,7 @@ import streamlit as st
 from lossdiag.figures import activation_panels, event_rail, gradient_heatmap, step_curves, update_ratio_curves
 from lossdiag.store import END_STATUSES, Recording
 from ui import reads
-from ui.charts import chart, theme, zoomed_chart
+from ui.charts import chart, theme, zoom, zoomed_chart
 from ui.errors import shown
 from ui.standing import say_no_steps, show_alarms, show_events, show_standing
 from ui.text import plain
@@ -71,10 +71,14 @@ def _draw(run: Recording, choice: Choice, key: str) -> None:
     def heatmap(steps: tuple[float, float] | None) -> go.Figure:
         return gradient_heatmap(run, **who, x_range=steps, theme=theme())
 
-    zoomed_chart(heatmap, f"{key}.{choice.mean}.heatmap", "Gradient norm by layer and step", link=key)
-    events = run.events[run.events["member"].isin([-1, choice.member])]
+    chart_key = f"{key}.{choice.mean}.heatmap"
+    zoomed_chart(heatmap, chart_key, "Gradient norm by layer and step", link=key)
+    siblings = run.members["id"][run.members["config"] == choice.config] if choice.mean else [choice.member]
+    events = run.events[run.events["member"].isin([-1, *siblings])]
     if not events.empty:
-        chart(event_rail(events, theme=theme()), f"{key}.rail", "Events over steps", link=key)
+        rail = event_rail(events, theme=theme())
+        rail.update_xaxes(range=zoom(chart_key) or (0, run.spec.train.steps))  # the heatmap's axis
+        chart(rail, f"{key}.rail", "Events over steps", link=key)
     if choice.mean and len(run.members) > 1:
         label = run.members["label"][run.members["id"] == choice.member].iloc[0]
         st.caption(f"Below: {plain(label)}, as an example; choose a member to see another.")

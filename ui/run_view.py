@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -21,6 +22,7 @@ from ui.text import plain
 
 _SMOOTHING = (0.0, 0.6, 0.9, 0.97, 0.99)
 _TICK = 1.0
+_WIDE = 1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,17 @@ def show_curves(run: Recording, key: str) -> None:
             required=True,
             help="\n".join(f"- **{YARDSTICKS[y].title}**: {plain(YARDSTICKS[y].help)}" for y in yardsticks),
         )
-        figure = yardstick_curves(run, metric or yardsticks[0], members=look.members, by=look.by, theme=theme())
+        log = look.log and YARDSTICKS[metric or yardsticks[0]].low == 0  # others may be negative
+        figure = yardstick_curves(
+            run, metric or yardsticks[0], members=look.members, by=look.by, log_y=log, theme=theme()
+        )
         chart(figure, f"{key}.yardsticks", "Yardstick on validation rows over steps", link=key)
 
 
 def _switches(run: Recording, key: str) -> Look:
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        if f"{key}.log" not in st.session_state:
+            st.session_state[f"{key}.log"] = _wide(run)
         log = st.toggle("log axis", key=f"{key}.log")
         smoothing = st.select_slider("smoothing", _SMOOTHING, key=f"{key}.smoothing", width=180)
         labels = dict(zip(run.members["id"], run.members["label"], strict=True))
@@ -103,3 +110,12 @@ def _switches(run: Recording, key: str) -> Look:
             max_selections=12,
         )
     return Look(log, float(smoothing), tuple(members) or None, "member" if members else "config")
+
+
+def _wide(run: Recording) -> bool:
+    """Return whether the losses differ so much that a linear axis would show nothing but the largest."""
+    finite = [values[np.isfinite(values)] for _, values in run.curves("loss").values()]
+    finite = [values for values in finite if len(values)]
+    if not finite:
+        return False
+    return float(max(values.max() for values in finite)) > _WIDE * abs(float(np.median([np.median(v) for v in finite])))

@@ -94,11 +94,22 @@ def _alarm(run: Recording, events: pd.DataFrame, what: str, most: int) -> str:
     labels = dict(zip(run.members["id"], run.members["label"], strict=True))
     lines = [
         f"- **{plain(labels.get(row['member'], 'the run'))}** at step {row['step']:,}: {plain(row['detail'])}"
+        + _prelude(run, row["member"], row["step"])
         for row in events.head(most).to_dict("records")
     ]
     if len(events) > most:
         lines.append(f"- and {counted(len(events) - most, 'other')}: see the events below")
     return f"{len(events)} of {counted(len(run.members), 'member')} {what}:\n" + "\n".join(lines)
+
+
+def _prelude(run: Recording, member: int, step: int) -> str:
+    """Say how it began: what the member's first explosion before `step` was, if there was one."""
+    events = run.events
+    before = events[(events["member"] == member) & (events["kind"] == "explosion") & (events["step"] < step)]
+    if before.empty:
+        return ""
+    first = before.sort_values("step", kind="stable").iloc[0]
+    return f"; it began to blow up at step {int(first['step']):,}: {plain(first['detail'])}"
 
 
 def event_table(run: Recording) -> pd.DataFrame:

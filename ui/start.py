@@ -52,10 +52,9 @@ def show_recorded(run: Recording) -> None:
 
 def _origin(run: Recording) -> None:
     """Say that the race is a recording, when and how it was made."""
-    data = plain(run.spec.data.source.partition(":")[2].replace("_", " "))
     device = plain(run.facts.get("device", ""))
     st.markdown(
-        f"A race on **{data}**: {member_count(run.spec)}, {run.spec.train.steps:,} steps each. "
+        f"**{plain(run.name)}**: {member_count(run.spec)}, {run.spec.train.steps:,} steps each. "
         "All members have the same model and data; those of one seed also start alike and see the same batches."
     )
     st.caption(
