@@ -100,7 +100,7 @@ def _sixty(data: Prepared, losses: Sequence[LossSpec], steps: int, root: Path) -
     return 10 * (before + after), own
 
 
-def _row(what: str, pairs: list[tuple[float, float]], ratio: Callable[[float, float], float], _members: int) -> None:
+def _row(what: str, pairs: list[tuple[float, float]], ratio: Callable[[float, float], float]) -> None:
     plain, own = (statistics.median(side) for side in zip(*pairs, strict=True))
     ratios = sorted(ratio(p, r) for p, r in pairs)
     middle = statistics.median(ratios)

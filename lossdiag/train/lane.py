@@ -153,6 +153,7 @@ class Lane:
                 "name": data.name,
                 "task": data.task,
                 "features": list(data.feature_names),
+                "ranges": {name: list(limits) for name, limits in data.encoder.ranges.items()},
                 "targets": list(data.target_names),
                 "classes": list(data.classes),
                 "class_counts": data.class_counts.tolist(),
