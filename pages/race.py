@@ -35,6 +35,7 @@ with page("Race"):
                 st.rerun()
             if st.button("Stop", icon=":material/stop:", disabled=not live) and run_id:
                 reads.jobs().cancel(run_id)
+                st.toast("Stopping after this step.", icon=":material/stop:")
             if ready:
                 st.markdown(member_count(ready), width="content")
                 share(ready)

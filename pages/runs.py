@@ -5,7 +5,7 @@ import streamlit as st
 from ui import reads
 from ui.errors import shown
 from ui.frame import page
-from ui.runs_view import compare, one_run, remove, run_table
+from ui.runs_view import MOST_COMPARED, compare, one_run, remove, run_table
 
 with page("Runs"):
     st.markdown("#### Runs")
@@ -14,10 +14,9 @@ with page("Runs"):
         chosen = run_table()
     if chosen:
         with shown():
-            opened = {run_id: reads.recording(run_id) for run_id in chosen}
             if len(chosen) == 1:
-                one_run(opened[chosen[0]])
+                one_run(reads.recording(chosen[0]))
             else:
-                compare(opened)
+                compare({run_id: reads.recording(run_id) for run_id in chosen[:MOST_COMPARED]}, len(chosen))
         with shown():
             remove(chosen)

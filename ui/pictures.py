@@ -58,7 +58,7 @@ def _curve(run: Recording, key: str) -> None:
     points = _points(run)
     figure = fits(run, data=(points.x, points.target) if points else None, theme=theme())
     if points:
-        margin = 0.5 * np.ptp(points.target)
+        margin = 0.1 * np.ptp(points.target)
         figure.update_yaxes(range=[points.target.min() - margin, points.target.max() + margin])
     chart(figure, key, "Data and the curve that each configuration fitted")
     st.caption("The points are training rows, and the axis keeps to them: a curve that ran away is off the picture.")

@@ -21,6 +21,8 @@ from ui.standing import show_standing
 from ui.start import RACE
 from ui.text import counted, plain, size
 
+MOST_COMPARED = 12
+"""Runs that are compared at once: more lines than these cannot be told apart."""
 _PER_PAGE = 100
 _FREED = "lossdiag.freed"
 _COLUMNS = ["name", "status", "created", "data", "losses", "members", "steps", "tags", "note", "id"]
@@ -87,8 +89,10 @@ def one_run(run: Recording) -> None:
             st.rerun()
 
 
-def compare(runs: Mapping[str, Recording]) -> None:
-    """Draw in what several runs differ, and one yardstick of all."""
+def compare(runs: Mapping[str, Recording], chosen: int) -> None:
+    """Draw in what several runs differ, and one yardstick of all; `chosen` is how many the person ticked."""
+    if chosen > len(runs):
+        st.info(f"The first {len(runs)} of {chosen} ticked runs are compared; tick fewer to see others.")
     names = {run_id: _short(run, runs) for run_id, run in runs.items()}
     st.markdown("##### What differs")
     table = differing({names[run_id]: run.spec for run_id, run in runs.items()})

@@ -25,8 +25,8 @@ _LOOKS: dict[Status, tuple[str, _Color]] = {
 _ADVICE: dict[Status, str] = {
     "failed": "Nothing more will be recorded. Change what the message names and run it again.",
     "interrupted": "The process that trained it is gone: it crashed, was killed, or the server ended. "
-    "What was recorded until then is below. Run it again to have it whole.",
-    "cancelled": "What was recorded until then is below.",
+    "What was recorded until then is kept. Run it again to have it whole.",
+    "cancelled": "What was recorded until then is kept.",
 }
 
 
