@@ -27,9 +27,12 @@ NOT_EVALUATED = "not evaluated"
 
 
 def failed_members(recording: Recording) -> Mapping[int, str]:
-    """Return why members without a usable result have none: ``not finite`` or ``not evaluated``, by member."""
+    """Return why members without a usable result have none: ``not finite`` or ``not evaluated``, by member.
+
+    A loss that is not finite ends a member; a gradient or an activation that is not finite once need not.
+    """
     events = recording.events
-    burst = {int(m) for m in events.loc[events["kind"] == "nonfinite", "member"]}
+    burst = {int(m) for m in events.loc[(events["kind"] == "nonfinite") & (events["where"] == "loss"), "member"]}
     evaluated = {int(m) for m in recording.evals["member"].unique()}
     return {
         int(m): NOT_FINITE if m in burst else NOT_EVALUATED

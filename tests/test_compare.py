@@ -34,6 +34,8 @@ def record(root: Path, values: np.ndarray, *, lost: tuple[int, ...] = (), spec: 
                 writer.append("evals", pa.record_batch(arrays, schema=fields))
         for member in lost:
             writer.event("nonfinite", step=4, member=member, where="loss", detail="loss is nan")
+        # A gradient that was infinite once ends nobody.
+        writer.event("nonfinite", step=2, member=0, where="gradient", detail="the gradient norm is inf")
         writer.finish("finished")
     return store.open(run_id)
 

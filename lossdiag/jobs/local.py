@@ -6,16 +6,15 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lossdiag.channel import ChannelError, Message
+from lossdiag.data import upload_info
 from lossdiag.errors import JobError, StoreError
 from lossdiag.jobs.claim import claim
 from lossdiag.jobs.supervisor import LOG, Method, SupervisorProcess
-from lossdiag.spec import ExperimentSpec, patch
+from lossdiag.spec import ExperimentSpec
 from lossdiag.store import RunStore, Status
 
 
@@ -83,20 +82,20 @@ class LocalJobs:
                 )
                 threading.Thread(target=self._listen, args=(self._supervisor,), name="jobs", daemon=True).start()
 
-    def submit(self, spec: ExperimentSpec, *, name: str = "", overrides: Mapping[str, Any] | None = None) -> str:
+    def submit(self, spec: ExperimentSpec, *, name: str = "") -> str:
         """Queue a run and return its id at once.
 
         Args:
             spec: what to train.
-            name: what to call the run; empty means the spec's title.
-            overrides: dotted path -> value, changed in `spec` before.
+            name: what to call the run; empty means made from its data and losses.
 
         Raises:
-            SpecError: an override is not allowed.
+            DataError: the upload that it is to learn from is not there.
             StoreError: the disk refuses.
             JobError: this has been closed.
         """
-        spec = patch(spec, overrides) if overrides else spec
+        if spec.data.source.startswith("upload:"):
+            name = name or spec.titled(upload_info(spec.data.source, self._store.uploads).filename)
         with self._lock:
             self._check_open()
             run_id = self._store.create(spec, name=name)

@@ -204,8 +204,12 @@ class ExperimentSpec(Part):
     @property
     def title(self) -> str:
         """The name, or one made from data and losses."""
+        return self.titled(self.data.source.partition(":")[2].rpartition("/")[2])
+
+    def titled(self, data_name: str) -> str:
+        """Return the name, or one made from `data_name` and the losses; an upload's own source is but a hash."""
         names = ", ".join(loss.label for loss in self.losses[:3]) + (" ..." if len(self.losses) > 3 else "")
-        return self.name or f"{self.data.source.partition(':')[2].rpartition('/')[2]}: {names}"
+        return self.name or f"{data_name}: {names}"
 
 
 def _plain(value: ParamValue) -> str:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from lossdiag.errors import JobError, SpecError, StoreError
+from lossdiag.data import save_upload
+from lossdiag.errors import DataError, JobError, StoreError
 from lossdiag.jobs import LocalJobs
+from lossdiag.spec import patch
 from lossdiag.store import RunStore
 from tests.jobs.conftest import ENDLESS, QUICK, ended, processes, supervisor_of, trainer_of, wait_until
 
@@ -23,7 +25,7 @@ def begun(jobs: LocalJobs, run_id: str) -> None:
 
 
 def test_a_submitted_run_trains_and_ends_in_the_store(jobs: LocalJobs) -> None:
-    run_id = jobs.submit(QUICK, name="mine", overrides={"train.steps": 30})
+    run_id = jobs.submit(patch(QUICK, {"train.steps": 30}), name="mine")
     assert jobs.state(run_id).status in ("queued", "running")
     ended(jobs, run_id)
     recording = RunStore(jobs.root).open(run_id)
@@ -32,10 +34,20 @@ def test_a_submitted_run_trains_and_ends_in_the_store(jobs: LocalJobs) -> None:
     assert jobs.state(run_id).position == 0
 
 
-def test_a_bad_override_creates_no_run(jobs: LocalJobs) -> None:
+def test_an_upload_gives_the_run_its_file_name(jobs: LocalJobs) -> None:
+    rows = "".join(f"{x},{x % 3},{x / 7}\n" for x in range(40))
+    source = save_upload(f"a,b,c\n{rows}".encode(), "own table.csv", RunStore(jobs.root).uploads)
+    run_id = jobs.submit(patch(QUICK, {"data.source": source, "train.steps": 5}))
+    ended(jobs, run_id)
+    recording = RunStore(jobs.root).open(run_id)
+    assert recording.status == "finished", recording.detail
+    assert recording.name.startswith("own table.csv: ")
+
+
+def test_an_upload_that_is_not_there_creates_no_run(jobs: LocalJobs) -> None:
     before = len(RunStore(jobs.root).list())
-    with pytest.raises(SpecError, match=r"train\.steps"):
-        jobs.submit(QUICK, overrides={"train.stepps": 3})
+    with pytest.raises(DataError, match="0123456789abcdef"):
+        jobs.submit(patch(QUICK, {"data.source": "upload:0123456789abcdef"}))
     assert len(RunStore(jobs.root).list()) == before
 
 
@@ -120,7 +132,7 @@ def test_a_killed_worker_leaves_a_readable_run_that_says_so(
 
 
 def test_what_a_person_can_mend_is_the_detail_of_a_failed_run(jobs: LocalJobs) -> None:
-    run_id = jobs.submit(QUICK, overrides={"data.source": "file:/nowhere/at/all.csv"})
+    run_id = jobs.submit(patch(QUICK, {"data.source": "file:/nowhere/at/all.csv"}))
     ended(jobs, run_id)
     state = jobs.state(run_id)
     assert state.status == "failed"
