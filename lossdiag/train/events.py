@@ -71,15 +71,15 @@ class Episodes:
 class Watch:
     """Looks for events in the chunks of one stack."""
 
-    def __init__(self, members: Sequence[int], layers: Sequence[str], *, sudden_rates: bool) -> None:
+    def __init__(self, members: Sequence[int], layers: Sequence[str], *, sudden_rates: Sequence[bool]) -> None:
         """Begin with nothing seen.
 
         Args:
             members: ids in the order of the stack's rows.
             layers: names of the layers.
-            sudden_rates: whether a change of learning rate is an event (step and plateau schedules).
+            sudden_rates: of whom a change of learning rate is an event (step and plateau schedules).
         """
-        self._members, self._layers, self._sudden = list(members), list(layers), sudden_rates
+        self._members, self._layers, self._sudden = list(members), list(layers), np.asarray(sudden_rates)
         count = len(self._members)
         self._loss, self._gradient = Baseline(count), Baseline(count)
         self._spikes, self._gradient_up, self._loss_up = (Episodes(count) for _ in range(3))
@@ -193,10 +193,8 @@ class Watch:
         lr = chunk.window.lr
         before = lr[:1] if self._rate is None else self._rate[None]
         self._rate = lr[-1].copy()
-        if not self._sudden:
-            return
         changed = np.diff(lr, axis=0, prepend=before) != 0
-        for row, k in zip(*np.nonzero(changed & live), strict=True):
+        for row, k in zip(*np.nonzero(changed & live & self._sudden), strict=True):
             old = lr[row - 1, k] if row else before[0, k]
             detail = f"the learning rate went from {old:.4g} to {lr[row, k]:.4g}"
             yield self._event(chunk.window.start + row, k, "lr_change", "optimizer", lr[row, k], detail)

@@ -55,37 +55,12 @@ class Lane:
             TrainError: a loss does not fit the task, or the device or the batch does not fit the model.
         """
         self._plan, self._data = plan, data
-        for group in plan.groups:
-            check_fit(group.loss.name, data.task)
-        numbers = arithmetic(plan.shared.train)
-        objectives = functools.partial(
-            make_objective,
-            class_counts=[int(c) for c in data.class_counts] or None,
-            task=data.task,
-            outputs=data.n_outputs,
-            like=torch.empty(0, device=numbers.device, dtype=numbers.dtype),
-        )
-        batch_size = _batch_size(plan, data)
-        net = StackedMLP(plan.shared.model, data.n_features, data.n_outputs)
-        stack = Stack(plan, net, objectives(plan.groups), numbers, batch_size)
         ids = [m.id for m in plan.members]
-        self._painter = Painter(stack, data, [k for k, i in enumerate(ids) if i in pictured])
-        evaluator = Evaluator(
-            stack,
-            objectives,
-            evaluation_feeds(data, numbers),
-            task=data.task,
-            target_std=stack.weights.new_tensor(data.target_std),
-            n_classes=len(data.classes) if len(ids) * len(data.classes) ** 2 <= _MAX_COUNTS else 0,
-        )
-        self.run = StackRun(stack, training_feed(data, numbers), evaluator, self._painter)
+        self.run, self._painter = _make_run(plan, data, [k for k, i in enumerate(ids) if i in pictured])
         self.endings, self._recheck = Endings(self.run), Recheck(self.run)
         self._recorder = Recorder(sink, ids, double=double)
-        self._watch = Watch(
-            ids,
-            [layer.name for layer in stack.net.layout.layers],
-            sudden_rates=any(s.schedule.name in ("step", "plateau") for s in plan.specs),
-        )
+        layers = [layer.name for layer in self.run.stack.net.layout.layers]
+        self._watch = Watch(ids, layers, sudden_rates=[s.schedule.name in ("step", "plateau") for s in plan.specs])
         patience = plan.shared.stop.patience
         self._patience = None if patience is None else Patience(patience, len(ids))
 
@@ -107,10 +82,10 @@ class Lane:
         self._recorder.activations(chunk.activations, limit)
         self._recorder.pictures(chunk.pictures, chunk.evaluations, seen)
         self._recorder.events(self._watch.look(chunk, limit))
-        if run.position == self._plan.shared.train.steps:
-            self.stop("finished", "")
-        elif self.done:
+        if self.done:
             self._recorder.events(self._watch.clip_shares())
+        elif run.position == self._plan.shared.train.steps:
+            self.stop("finished", "")
 
     def stop(self, reason: MemberEnd, detail: str) -> None:
         """Evaluate and end everybody who is left."""
@@ -177,6 +152,33 @@ class Lane:
             self.endings.stop(k, step, "patience", detail, chunk.window.snapshot)
             member = self._plan.members[k].id
             self._recorder.events([Event(step, member, "stop", "patience", "", float(losses[k]), detail)])
+
+
+def _make_run(plan: StackPlan, data: Prepared, pictured: list[int]) -> tuple[StackRun, Painter]:
+    for group in plan.groups:
+        check_fit(group.loss.name, data.task)
+    numbers = arithmetic(plan.shared.train)
+    objectives = functools.partial(
+        make_objective,
+        class_counts=[int(c) for c in data.class_counts] or None,
+        task=data.task,
+        outputs=data.n_outputs,
+        like=torch.empty(0, device=numbers.device, dtype=numbers.dtype),
+    )
+    batch_size = _batch_size(plan, data)
+    net = StackedMLP(plan.shared.model, data.n_features, data.n_outputs)
+    stack = Stack(plan, net, objectives(plan.groups), numbers, batch_size)
+    counts = len(plan.members) * len(data.classes) ** 2
+    evaluator = Evaluator(
+        stack,
+        objectives,
+        evaluation_feeds(data, numbers),
+        task=data.task,
+        target_std=stack.weights.new_tensor(data.target_std),
+        n_classes=len(data.classes) if counts <= _MAX_COUNTS else 0,
+    )
+    painter = Painter(stack, data, pictured)
+    return StackRun(stack, training_feed(data, numbers), evaluator, painter), painter
 
 
 def _batch_size(plan: StackPlan, data: Prepared) -> int:

@@ -46,7 +46,7 @@ def chunks_of(loss: np.ndarray, cuts: list[int]) -> list[Chunk]:
 def test_a_spike_that_lasts_is_told_of_once_at_its_first_high_step(cuts: list[int]) -> None:
     loss = np.random.default_rng(0).lognormal(-1.0, 0.2, size=(500, 2))
     loss[300:304, 1] = 1.2, 1.3, 1.1, 0.9
-    watch = Watch([7, 9], ["output"], sudden_rates=False)
+    watch = Watch([7, 9], ["output"], sudden_rates=[False] * 2)
     found = [e for chunk in chunks_of(loss, cuts) for e in watch.look(chunk, np.full(2, 10**6))]
     assert [(e.kind, e.member, e.step, e.value) for e in found] == [("spike", 9, 300, 1.2)]
 
@@ -54,7 +54,7 @@ def test_a_spike_that_lasts_is_told_of_once_at_its_first_high_step(cuts: list[in
 def test_one_hard_row_is_no_spike_unless_it_is_enormous() -> None:
     loss = np.random.default_rng(0).lognormal(-1.0, 0.3, size=(500, 2))
     loss[300] = 1.3, 5.0
-    watch = Watch([0, 1], ["output"], sudden_rates=False)
+    watch = Watch([0, 1], ["output"], sudden_rates=[False] * 2)
     (chunk,) = chunks_of(loss, [])
     assert [(e.kind, e.member, e.step) for e in watch.look(chunk, np.full(2, 10**6))] == [("spike", 1, 300)]
 
@@ -62,7 +62,7 @@ def test_one_hard_row_is_no_spike_unless_it_is_enormous() -> None:
 def test_nothing_is_told_of_a_member_that_has_ended() -> None:
     loss = np.random.default_rng(0).lognormal(-1.0, 0.3, size=(500, 1))
     loss[300:] = np.inf
-    watch = Watch([0], ["output"], sudden_rates=False)
+    watch = Watch([0], ["output"], sudden_rates=[False])
     (chunk,) = chunks_of(loss, [])
     assert watch.look(chunk, np.array([300])) == []
 
@@ -111,6 +111,21 @@ def test_clipping_is_summed_up_at_the_end(sink: Any) -> None:
         assert event["value"] == pytest.approx(clipped.mean())
 
 
+def test_clipping_is_summed_up_for_members_that_fail_in_the_last_chunk_too(sink: Any) -> None:
+    spec = ExperimentSpec.parse(
+        {
+            "losses": ["bce_with_logits"],
+            "seeds": 2,
+            "clip": {"value": 1e-3},
+            "model": {"activation": "exp"},
+            "optimizer": {"name": "sgd", "lr": 1e4},
+            "train": {"steps": 8},
+        }
+    )
+    assert {m.reason for m in train(spec, sink).members} == {"nonfinite"}
+    assert sorted(sink.frame("events").query("kind == 'clip'").member) == [0, 1]
+
+
 def test_an_explosion_is_told_before_the_loss_is_not_finite(sink: Any) -> None:
     spec = ExperimentSpec.parse(
         {
@@ -132,9 +147,12 @@ def test_an_explosion_is_told_before_the_loss_is_not_finite(sink: Any) -> None:
         assert kinds.count(("explosion", "gradient")) == 1
 
 
-def test_step_schedules_report_every_change(sink: Any) -> None:
-    spec = ExperimentSpec.parse({"schedule": {"name": "step", "every": 70}, "losses": ["hinge"], "seeds": 1})
+def test_step_schedules_report_every_change_and_smooth_ones_none(sink: Any) -> None:
+    schedule = {"name": "step", "every": 70}
+    grid = {"schedule.name": ["step", "cosine"]}
+    spec = ExperimentSpec.parse({"schedule": schedule, "losses": ["hinge"], "seeds": 1, "grid": grid})
     train(spec, sink)
     events = sink.frame("events").query("kind == 'lr_change'")
+    assert set(events.member) == {0}
     assert events.step.tolist() == [70, 140, 210, 280]
     np.testing.assert_allclose(events.value, [0.005, 0.0025, 0.00125, 0.000625])
