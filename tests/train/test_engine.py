@@ -243,3 +243,18 @@ def _module(spec: ExperimentSpec, data: Any, state: Any) -> torch.nn.Module:
     module = build_module(spec.model, data.n_features, data.n_outputs).double()
     module.load_state_dict(state)
     return module.eval()
+
+
+def test_evaluating_in_small_blocks_changes_nothing(
+    sink: Any, new_sink: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = spec_of(losses=["bce_with_logits", "focal_binary", "hinge"], seeds=3, grid={"losses.1.params.gamma": [1, 2]})
+    train(spec, sink)
+    monkeypatch.setattr("lossdiag.train.evaluate._AT_ONCE", 5 * 427 * 16)  # five members at once
+    monkeypatch.setattr("lossdiag.train.stack._IN_CACHE", 2 * 427 * 16)
+    blocks = new_sink()
+    train(spec, blocks)
+    keys = ["step", "member", "split", "metric"]
+    one, other = (s.frame("evals").sort_values(keys).reset_index(drop=True) for s in (sink, blocks))
+    np.testing.assert_allclose(one.value, other.value, rtol=1e-9)
+    assert len(sink.frame("frames")) == len(blocks.frame("frames"))
