@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lossdiag.errors import StoreError
+from lossdiag.figures.axis import wants_log
 from lossdiag.figures.lines import Options, Panel, line_figure
 from lossdiag.figures.series import Curve, Group
 from lossdiag.figures.style import Theme, plain
@@ -30,6 +31,7 @@ _TITLES: dict[StepColumn, str] = {
     "update_ratio": "update / weights",
 }
 _LOG: frozenset[StepColumn] = frozenset({"grad_norm", "update_ratio"})
+_WHOLE: frozenset[StepColumn] = frozenset({"lr", "clip_factor"})  # a schedule, a share: nothing in them runs away
 
 
 def loss_curves(
@@ -38,7 +40,7 @@ def loss_curves(
     members: Collection[int] | None = None,
     by: By = "config",
     panels: Literal["per_loss", "one"] = "per_loss",
-    log_y: bool = False,
+    log_y: bool | None = None,
     smoothing: float = 0.0,
     band: bool = True,
     singles: bool = False,
@@ -55,7 +57,9 @@ def loss_curves(
         members: ids to draw; all by default.
         by: draw configurations (mean and band over seeds) or members, a colour each.
         panels: a panel per loss, or all in one.
-        log_y: logarithmic loss axis.
+        log_y: logarithmic loss axis; None lets each panel's values decide: a log axis where all are positive and span
+            more than four decades. On either axis the few values that would flatten all others lie beyond its edge,
+            with a mark there and a sentence in the note.
         smoothing: weight of the past in the running mean, from 0 to below 1; the raw line stays visible.
         band: whether to shade the range over seeds.
         singles: whether to draw every member of a configuration as a thin line too.
@@ -99,14 +103,17 @@ def step_curves(
 ) -> go.Figure:
     """Draw one recorded quantity of every step, such as the gradient norm; arguments as for `loss_curves`.
 
-    `log_y` is on by default for norms and ratios. The update ratio gets its healthy range, 1e-4 to 1e-2, shaded.
+    By default `log_y` is on for norms and ratios, off for clip factors, and left to the values for the others. The
+    update ratio gets its healthy range, 1e-4 to 1e-2, shaded.
     """
     chosen = _chosen(recording, members)
+    curves = recording.curves(column, chosen)
     panel = Panel(
         y_title=_TITLES[column],
-        groups=_groups(recording, recording.curves(column, chosen), chosen, by),
-        log_y=column in _LOG if log_y is None else log_y,
+        groups=_groups(recording, curves, chosen, by),
+        log_y=_log_by_default(column, curves) if log_y is None else log_y,
         healthy=(1e-4, 1e-2) if column == "update_ratio" else None,
+        cut=column not in _WHOLE,
     )
     options = Options(smoothing, band, singles, x_range, theme=theme)
     return line_figure(
@@ -114,10 +121,20 @@ def step_curves(
     )
 
 
+def _log_by_default(column: StepColumn, curves: _Curves) -> bool | None:
+    if column == "lr":
+        return wants_log([values for _, values in curves.values()], tail=0.1)
+    return None if column in ("loss", "penalty") else column in _LOG
+
+
 def lr_curve(
-    recording: Recording, *, members: Collection[int] | None = None, log_y: bool = False, theme: Theme = "light"
+    recording: Recording,
+    *,
+    members: Collection[int] | None = None,
+    log_y: bool | None = None,
+    theme: Theme = "light",
 ) -> go.Figure:
-    """Draw the learning rate over steps, by configuration."""
+    """Draw the learning rate over steps, by configuration; on a log axis where it falls or grows exponentially."""
     return step_curves(recording, "lr", members=members, log_y=log_y, band=False, theme=theme)
 
 

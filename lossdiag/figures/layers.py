@@ -238,7 +238,7 @@ def activation_panels(
             for rows in [own[own["layer"] == layer]]
         }
         hidden = [f"hidden {i + 1}" for i in range(max(curves, default=-1) + 1)]
-        panels.append(Panel(title, _layer_groups(curves, hidden)))
+        panels.append(Panel(title, _layer_groups(curves, hidden), cut=not column.endswith("_share")))
     options = Options(x_range=x_range, height=130, theme=theme)
     return line_figure(panels, options, empty="No activation statistics were recorded.")
 

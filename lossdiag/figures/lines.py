@@ -11,11 +11,12 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from lossdiag.figures.axis import robust_range, wants_log
 from lossdiag.figures.decimate import Band, band, smooth
+from lossdiag.figures.marks import MOST_MARKS, Tally, draw_beyond, draw_oddities
 from lossdiag.figures.rail import add_rail, rail_height
-from lossdiag.figures.series import Curve, Group, oddities, thin
+from lossdiag.figures.series import Curve, Group, thin
 from lossdiag.figures.style import (
-    ALARM,
     POINT_BUDGET,
     Theme,
     base_figure,
@@ -27,13 +28,11 @@ from lossdiag.figures.style import (
     set_note,
 )
 
-_MOST_MARKS = 500
 _MOST_LINES = 120
 # The edges of a band and thin lines need fewer points than the line that is read.
 _BAND_SHARE = 0.5
 _SINGLE_SHARE = 0.4
 _LEAST = 24
-_ALARM_AXIS = 100  # number of the first of the invisible axes that hold the alarm markers at the panels' top
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +43,17 @@ class Panel:
         y_title: quantity and unit.
         groups: what is drawn in it.
         title: heading; may be empty.
-        log_y: logarithmic values.
+        log_y: logarithmic values; None where the values decide.
         healthy: a range of values to be shaded as healthy.
+        cut: whether a few values that would flatten all others may lie beyond the axis.
     """
 
     y_title: str
     groups: tuple[Group, ...]
     title: str = ""
-    log_y: bool = False
+    log_y: bool | None = False
     healthy: tuple[float, float] | None = None
+    cut: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +77,6 @@ class Options:
     theme: Theme = "light"
 
 
-@dataclass(slots=True)
-class _Tally:
-    """What was drawn, for the note."""
-
-    total: int = 0
-    drawn: int = 0
-    nonfinite: int = 0
-    unmarked: int = 0
-    below_zero: int = 0
-
-
 def line_figure(
     panels: Sequence[Panel],
     options: Options,
@@ -104,7 +94,7 @@ def line_figure(
         events: rows of the events table, drawn on a rail under the lowest panel; None for no rail.
         notes: sentences that go before those on what was drawn.
     """
-    panels = [p for p in panels if any(len(c.steps) for g in p.groups for c in g.curves)]
+    panels = [_decided(p) for p in panels if any(len(c.steps) for g in p.groups for c in g.curves)]
     if not panels:
         return sentence_figure(empty, options.theme)
     rail = rail_height(events)
@@ -117,7 +107,7 @@ def line_figure(
         vertical_spacing=min(0.4 / len(heights), 34 / sum(heights)),
         subplot_titles=[p.title for p in panels] + ([""] if rail else []),
     )
-    tally = _Tally()
+    tally = Tally()
     panels, lines_left_out = _first_lines(panels)
     points = int(POINT_BUDGET / sum(_weight(g, options) for p in panels for g in p.groups))
     shown: set[str] = set()
@@ -143,6 +133,13 @@ def _first_lines(panels: Sequence[Panel]) -> tuple[list[Panel], int]:
     return [replace(p, groups=p.groups[:each]) for p in panels], left_out
 
 
+def _decided(panel: Panel) -> Panel:
+    """Return the panel with the kind of axis that its values ask for, where that was left open."""
+    if panel.log_y is not None:
+        return panel
+    return replace(panel, log_y=wants_log([c.values for g in panel.groups for c in g.curves]))
+
+
 def _weight(group: Group, options: Options) -> float:
     """Return how many lines' worth of points a group takes."""
     several = len(group.curves) > 1
@@ -152,7 +149,7 @@ def _weight(group: Group, options: Options) -> float:
 
 
 def _draw_panel(
-    figure: go.Figure, panel: Panel, row: int, options: Options, points: int, shown: set[str], tally: _Tally
+    figure: go.Figure, panel: Panel, row: int, options: Options, points: int, shown: set[str], tally: Tally
 ) -> None:
     for group in panel.groups:
         curves = tuple(c for c in group.curves if len(c.steps))
@@ -161,8 +158,14 @@ def _draw_panel(
     if panel.healthy is not None:
         low, high = panel.healthy
         figure.add_hrect(y0=low, y1=high, fillcolor=fade("#009E73", 0.14), line_width=0, layer="below", row=row, col=1)
-    _draw_oddities(figure, panel, row, tally)
+    draw_oddities(figure, panel.groups, panel.y_title, row, tally)
     figure.update_yaxes(title_text=panel.y_title, type="log" if panel.log_y else "linear", row=row, col=1)
+    values = [c.values for g in panel.groups for c in g.curves]
+    log = bool(panel.log_y)
+    shown_range = robust_range(values, log=log, keep=panel.healthy or ()) if panel.cut else None
+    if shown_range is not None:
+        figure.update_yaxes(range=np.log10(shown_range) if log else shown_range, row=row, col=1)
+        draw_beyond(figure, panel.groups, shown_range, log, row, tally)
 
 
 def _draw_group(
@@ -173,7 +176,7 @@ def _draw_group(
     options: Options,
     points: int,
     shown: set[str],
-    tally: _Tally,
+    tally: Tally,
 ) -> None:
     style = line_style(group.look)
     several = len(group.curves) > 1
@@ -243,7 +246,7 @@ def _kind(values: NDArray[np.floating]) -> type[np.floating]:
 def _with_gaps(values: NDArray[np.floating], at: NDArray[np.intp]) -> NDArray[np.intp]:
     """Add the first position of each stretch that is not finite, so that the line breaks there."""
     bad = ~np.isfinite(values)
-    starts = np.flatnonzero(bad & np.r_[True, ~bad[:-1]])[:_MOST_MARKS]
+    starts = np.flatnonzero(bad & np.r_[True, ~bad[:-1]])[:MOST_MARKS]
     return np.sort(np.concatenate([at, starts])) if starts.size else at
 
 
@@ -271,47 +274,7 @@ def _draw_band(
         )
 
 
-def _draw_oddities(figure: go.Figure, panel: Panel, row: int, tally: _Tally) -> None:
-    """Mark values that are not finite at the panel's top edge, wherever its values are scrolled to."""
-    found = [odd for g in panel.groups for c in g.curves for odd in oddities(c)]
-    if not found:
-        return
-    tally.nonfinite += sum(odd.count for odd in found)
-    x: list[int] = []
-    texts: list[str] = []
-    for odd in found:
-        what = f"{odd.kind} in {panel.y_title}, {odd.label}, step {odd.first}"
-        if odd.count > 1:
-            what += f" to {odd.last} ({odd.count:,} values)"
-        ends = range(odd.first, odd.last + 1) if odd.count <= 3 and odd.last - odd.first < 3 else (odd.first, odd.last)
-        for step in dict.fromkeys(ends):
-            x.append(step)
-            texts.append(what)
-    if len(x) > _MOST_MARKS:
-        tally.unmarked += len(x) - _MOST_MARKS
-        x, texts = x[:_MOST_MARKS], texts[:_MOST_MARKS]
-    number = _ALARM_AXIS + row
-    figure.add_trace(
-        go.Scatter(
-            x=np.array(x, np.int32),
-            y=np.full(len(x), 0.97, np.float32),
-            text=texts,
-            mode="markers",
-            marker={"symbol": "x", "size": 9, "color": ALARM},
-            name="not finite",
-            legendgroup="not finite",
-            showlegend=row == 1,
-            hovertemplate="%{text}<extra></extra>",
-            xaxis="x" if row == 1 else f"x{row}",
-            yaxis=f"y{number}",
-            cliponaxis=False,
-        )
-    )
-    below = "y" if row == 1 else f"y{row}"
-    figure.layout[f"yaxis{number}"] = {"overlaying": below, "range": [0, 1], "visible": False, "fixedrange": True}
-
-
-def _sentences(panels: Sequence[Panel], options: Options, tally: _Tally) -> list[str]:
+def _sentences(panels: Sequence[Panel], options: Options, tally: Tally) -> list[str]:
     several = any(len(g.curves) > 1 for p in panels for g in p.groups)
     sentences = []
     if several:
@@ -326,6 +289,7 @@ def _sentences(panels: Sequence[Panel], options: Options, tally: _Tally) -> list
     if tally.nonfinite:
         missing = f" Marks left out: {tally.unmarked:,}." if tally.unmarked else ""
         sentences.append(f"Not finite (x): {number_of(tally.nonfinite, 'value')}.{missing}")
+    sentences += tally.beyond_sentence()
     if tally.below_zero:
         sentences.append(f"At or below 0, so not on the log axis: {number_of(tally.below_zero, 'value')}.")
     return sentences

@@ -6,6 +6,7 @@ Trace colours are the same in both themes, so a chart that is open can change th
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any, Literal, TypeAlias
 
 import plotly.graph_objects as go
@@ -65,6 +66,11 @@ def fade(colour: str, opacity: float) -> str:
 def number_of(count: int, noun: str) -> str:
     """Return ``1 value``, ``2,000 values``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def short(value: float) -> str:
+    """Return a number in two digits: ``2.2e23``, ``-0.15``."""
+    return re.sub(r"e\+?(-?)0*(\d)", r"e\1\2", f"{value:.2g}")
 
 
 def plain(text: object) -> str:
