@@ -210,13 +210,13 @@ class TrainSpec(Part):
     precision: Precision = Field("float32", description="arithmetic; bf16 and fp16 are mixed precision (autocast)")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to train")
     eval_every: int | None = Field(
-        None, ge=1, description="steps between evaluations on all rows; empty means about 40 over the run"
+        None, ge=1, description="steps between evaluations on all rows; empty means about 25 over the run"
     )
 
     @property
     def eval_interval(self) -> int:
         """Steps between evaluations, with the default worked out."""
-        return self.eval_every or max(1, math.ceil(self.steps / 40))
+        return self.eval_every or max(1, math.ceil(self.steps / 25))
 
 
 class StopSpec(Part):

@@ -54,12 +54,13 @@ class _Block:
     Attributes:
         rows: where they lie in the stack.
         objective: their losses.
-        cards: which of them, counted from the first, are measured alike, and a card that they could share.
+        cards: which of them, counted from the first, are measured alike, a card that they could share, and which of
+            these give probabilities [k].
     """
 
     rows: slice
     objective: Objective
-    cards: list[tuple[slice, LossInfo]]
+    cards: list[tuple[slice, LossInfo, Tensor]]
 
 
 class Evaluator:
@@ -109,7 +110,10 @@ class Evaluator:
 
     def _measure(self, block: _Block, feed: Feed, output: Tensor) -> dict[str, Tensor]:
         target = feed.y.expand(len(output), *feed.y.shape)
-        alike = [yardsticks(self._task, card, output[rows], feed.y, target_std=self._std) for rows, card in block.cards]
+        alike = [
+            yardsticks(self._task, card, output[rows], feed.y, target_std=self._std, probabilistic=probabilistic)
+            for rows, card, probabilistic in block.cards
+        ]
         values = alike[0] if len(alike) == 1 else {n: torch.cat([part[n] for part in alike]) for n in alike[0]}
         return {"loss": block.objective(output, target), **values}
 
@@ -126,12 +130,13 @@ def _blocks(stack: Stack, objectives: MakeObjective, at_once: int) -> list[_Bloc
     ]
 
 
-def _cards(stack: Stack, start: int, size: int) -> list[tuple[slice, LossInfo]]:
+def _cards(stack: Stack, start: int, size: int) -> list[tuple[slice, LossInfo, Tensor]]:
     infos = [m.loss.info for m in stack.plan.members[start : start + size]]
-    found: list[tuple[slice, LossInfo]] = []
+    found: list[tuple[slice, LossInfo, Tensor]] = []
     at = 0
     for _, run in itertools.groupby(infos, key=measured_alike):
         same = list(run)
-        found.append((slice(at, at + len(same)), same[0]))
+        probabilistic = torch.tensor([card.probabilistic for card in same], device=stack.weights.device)
+        found.append((slice(at, at + len(same)), same[0], probabilistic))
         at += len(same)
     return found

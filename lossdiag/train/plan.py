@@ -61,9 +61,9 @@ def plan(spec: ExperimentSpec) -> tuple[StackPlan, ...]:
     return tuple(_stack(pairs) for pairs in found.values())
 
 
-def measured_alike(card: LossInfo) -> tuple[str, bool]:
-    """Return what of a loss the yardsticks look at: members that agree in it are measured in one call."""
-    return card.link, card.probabilistic
+def measured_alike(card: LossInfo) -> str:
+    """Return what of a loss must be equal for members to be measured in one call."""
+    return card.link
 
 
 def _program(spec: ExperimentSpec) -> Hashable:

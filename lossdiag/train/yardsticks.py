@@ -15,13 +15,20 @@ from lossdiag.losses import predict
 from lossdiag.registry import LossInfo, Task
 
 _BINS = 15
+_OF_PROBABILITIES = {"ece", "log_loss"}
 
 
 @torch.no_grad()
 def yardsticks(
-    task: Task, info: LossInfo, output: Tensor, target: Tensor, *, target_std: Tensor | float = 1.0
+    task: Task,
+    info: LossInfo,
+    output: Tensor,
+    target: Tensor,
+    *,
+    target_std: Tensor | float = 1.0,
+    probabilistic: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """Measure K members that were trained on one loss.
+    """Measure K members that were trained on one loss, or on losses of one link.
 
     Args:
         task: what the target is.
@@ -30,6 +37,7 @@ def yardsticks(
         target: [K, N, D], or [K, N] of int64 for multiclass, as the loss sees it; or one for all, without K.
         target_std: [D], what a regression target was divided by: MAE and RMSE are given in the target's own unit.
             What was subtracted from it does not matter to them.
+        probabilistic: bool [K], whose linked outputs are probabilities; None means all or none, as the card says.
 
     Returns:
         Values [K] by name, in the order of the table; the mean over columns where a target has several.
@@ -42,9 +50,14 @@ def yardsticks(
     if task in ("regression", "count"):
         values = _regression((predict(info.name, output) - target) * target_std, target * target_std)
     elif task == "multiclass":
-        values = _multiclass(output, target, info)
+        values = _multiclass(output, target)
     else:
-        values = _labels(output, target, info)
+        values = _labels(output, target)
+    for name in _OF_PROBABILITIES & values.keys():
+        if probabilistic is not None:
+            values[name] = values[name].masked_fill(~probabilistic, torch.nan)
+        elif not info.probabilistic:
+            values[name] = torch.full_like(values[name], torch.nan)
     broken = ~output.isfinite().flatten(1).all(1)
     return {name: value.masked_fill(broken, torch.nan) for name, value in values.items()}
 
@@ -109,7 +122,7 @@ def _regression(error: Tensor, target: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _multiclass(output: Tensor, target: Tensor, info: LossInfo) -> dict[str, Tensor]:
+def _multiclass(output: Tensor, target: Tensor) -> dict[str, Tensor]:
     """Measure logits [K, N, C] against classes [K, N]; means over the classes that are there."""
     classes = output.shape[-1]
     counts = confusion("multiclass", output, target, classes)
@@ -126,10 +139,10 @@ def _multiclass(output: Tensor, target: Tensor, info: LossInfo) -> dict[str, Ten
     predicted = output.argmax(-1)
     confidence = log_p.gather(-1, predicted.unsqueeze(-1)).exp()
     miss = -log_p.gather(-1, target.unsqueeze(-1))
-    return values | _calibration(confidence, predicted == target, miss.mean((1, 2)), info)
+    return values | _calibration(confidence, predicted == target, miss.mean((1, 2)))
 
 
-def _labels(output: Tensor, target: Tensor, info: LossInfo) -> dict[str, Tensor]:
+def _labels(output: Tensor, target: Tensor) -> dict[str, Tensor]:
     """Measure scores [K, N, D] against labels of 0 or 1; one label is the binary task, the mean over many multilabel's.
 
     A score above zero is a call for 1: even odds for a logit, the boundary for a margin.
@@ -147,17 +160,14 @@ def _labels(output: Tensor, target: Tensor, info: LossInfo) -> dict[str, Tensor]
     }
     p = torch.sigmoid(output)
     miss = F.binary_cross_entropy_with_logits(output, target, reduction="none")
-    return values | _calibration(torch.maximum(p, 1.0 - p), right, miss.mean((1, 2)), info)
+    return values | _calibration(torch.maximum(p, 1.0 - p), right, miss.mean((1, 2)))
 
 
-def _calibration(confidence: Tensor, right: Tensor, log_loss: Tensor, info: LossInfo) -> dict[str, Tensor]:
+def _calibration(confidence: Tensor, right: Tensor, log_loss: Tensor) -> dict[str, Tensor]:
     """Return the expected calibration error of confidences [K, ...] in what was called, and the log loss.
 
     Bins of equal width, closed above: Guo et al. (2017), arXiv:1706.04599.
     """
-    if not info.probabilistic:
-        nothing = torch.full_like(log_loss, torch.nan)
-        return {"ece": nothing, "log_loss": nothing}
     confidence, right = confidence.flatten(1), right.flatten(1)
     bins = (confidence * _BINS).ceil().sub(1).clamp(0, _BINS - 1).nan_to_num(0.0).long()
     gaps = confidence.new_zeros(len(confidence), _BINS).scatter_add_(1, bins, confidence - right.to(confidence.dtype))

@@ -68,12 +68,12 @@ def test_every_member_is_in_one_stack_with_its_own_spec() -> None:
 
 
 def test_members_of_a_loss_lie_side_by_side_and_like_is_measured_with_like() -> None:
-    losses = ["bce_with_logits", "hinge", "brier"]
+    losses = ["mse", "poisson_nll", "mae"]
     (stack,) = plan(spec_of(losses=losses, grid={"optimizer.lr": [0.1, 0.2]}))
     assert [(g.loss.name, g.start, g.stop) for g in stack.groups] == [
-        ("bce_with_logits", 0, 4),
-        ("brier", 4, 8),
-        ("hinge", 8, 12),
+        ("mse", 0, 4),
+        ("mae", 4, 8),
+        ("poisson_nll", 8, 12),
     ]
     for group in stack.groups:
         assert all(m.loss.name == group.loss.name for m in stack.members[group.start : group.stop])

@@ -246,3 +246,16 @@ def test_confusion_needs_classes() -> None:
     output, target = draw("multilabel", 1, 2, 5)
     with pytest.raises(TrainError, match="binary or multiclass target, this one is multilabel"):
         confusion("multilabel", output, target, 3)
+
+
+@pytest.mark.parametrize("task", ["binary", "multilabel"])
+def test_members_of_one_link_may_differ_in_giving_probabilities(task: Task) -> None:
+    output, target = draw(task, 3, 3, 30)
+    card = loss_cards()["hinge"]
+    mixed = yardsticks(task, card, output, target, probabilistic=torch.tensor([True, False, True]))
+    all_of_them = yardsticks(task, loss_cards()["brier"], output, target)
+    for name, values in all_of_them.items():
+        expected = values.clone()
+        if name in ("ece", "log_loss"):
+            expected[1] = torch.nan
+        torch.testing.assert_close(mixed[name], expected, equal_nan=True, rtol=0, atol=0)
