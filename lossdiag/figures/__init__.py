@@ -9,6 +9,7 @@ from lossdiag.figures.curves import (
     step_curves,
     yardstick_curves,
 )
+from lossdiag.figures.fitted import Fit, SeedFit, fit_curve, fit_film
 from lossdiag.figures.layers import (
     activation_panels,
     gradient_heatmap,
@@ -17,7 +18,7 @@ from lossdiag.figures.layers import (
     layers_of,
     update_ratio_curves,
 )
-from lossdiag.figures.outcome import confusion_matrices, fit_curve, paired_differences, predicted_vs_true
+from lossdiag.figures.outcome import confusion_matrices, paired_differences, predicted_vs_true
 from lossdiag.figures.pictures import boundary_over_time, confusions, fits, pictured, predictions
 from lossdiag.figures.preview import class_balance, histogram, scatter2d
 from lossdiag.figures.rail import event_rail
@@ -25,7 +26,9 @@ from lossdiag.figures.style import CONFIG, Theme, note, sentence_figure, templat
 
 __all__ = [
     "CONFIG",
+    "Fit",
     "Points",
+    "SeedFit",
     "Surface",
     "Theme",
     "activation_panels",
@@ -36,6 +39,7 @@ __all__ = [
     "decision_boundary",
     "event_rail",
     "fit_curve",
+    "fit_film",
     "fits",
     "generalisation_gap",
     "gradient_heatmap",

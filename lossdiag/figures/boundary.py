@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from lossdiag.figures.film import animate, kept, latest, times_of
 from lossdiag.figures.style import (
     ALARM,
     NEUTRAL,
@@ -26,8 +27,6 @@ from lossdiag.figures.style import (
     set_note,
 )
 
-_BYTES = 230_000
-"""Most bytes of all frames together: a level is one byte, and base64 makes four of three."""
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "triangle-down")
 
 Output = Literal["probability", "classes", "value"]
@@ -97,7 +96,9 @@ def decision_boundary(
         horizontal_spacing=0.05,
     )
     low, high = _limits(surfaces.values(), output, len(classes))
-    times, thinned = _times(list(surfaces.values()))
+    # A level is one byte, and base64 makes four of three.
+    cells = sum(np.size(s.x) * np.size(s.y) for s in surfaces.values())
+    times, recorded = times_of([np.asarray(s.steps) for s in surfaces.values()], cells * 4 // 3)
     for i, surface in enumerate(surfaces.values()):
         figure.add_trace(
             go.Heatmap(
@@ -118,10 +119,12 @@ def decision_boundary(
     figure.update_xaxes(title_text=plain(axes[0]), row=rows)
     figure.update_yaxes(title_text=plain(axes[1]), col=1)
     clear_headings(figure)
-    if len(times) > 1:
-        figure.update_layout(height=figure.layout.height + 130)
-        _animate(figure, list(surfaces.values()), times, low, high)
-    set_note(figure, f"{len(times)} of {thinned} recorded pictures are kept." if len(times) < thinned else "", drawn)
+
+    def at(step: int) -> list[go.Heatmap]:
+        return [go.Heatmap(z=_levels(s, step, low, high)) for s in surfaces.values()]
+
+    animate(figure, times, at, range(len(surfaces)))
+    set_note(figure, kept(times, recorded), drawn)
     return figure
 
 
@@ -138,20 +141,9 @@ def _limits(surfaces: Iterable[Surface], output: Output, n_classes: int) -> tupl
     return float(finite.min()), float(max(finite.max(), np.nextafter(finite.min(), np.inf)))
 
 
-def _times(surfaces: list[Surface]) -> tuple[NDArray[np.integer], int]:
-    """Return the steps of the slider, first and last among them, and how many there were before thinning."""
-    times = np.unique(np.concatenate([np.asarray(s.steps) for s in surfaces]))
-    cells = sum(np.size(s.x) * np.size(s.y) for s in surfaces)
-    most = max(2, _BYTES * 3 // 4 // max(1, cells))
-    if len(times) <= most:
-        return times, len(times)
-    return times[np.linspace(0, len(times) - 1, most).round().astype(int)], len(times)
-
-
 def _levels(surface: Surface, step: int, low: float, high: float) -> NDArray[np.uint8]:
     """Return the latest picture at or before `step` in 255 levels; level 255 stands for not finite."""
-    at = max(0, int(np.searchsorted(np.asarray(surface.steps), step, side="right")) - 1)
-    values = np.asarray(surface.values[at], np.float64)
+    values = np.asarray(surface.values[latest(np.asarray(surface.steps), step)], np.float64)
     finite = np.isfinite(values)
     scaled = np.clip((np.where(finite, values, low) - low) / (high - low), 0, 1)
     return np.where(finite, np.round(scaled * 254), 255).astype(np.uint8)
@@ -218,46 +210,3 @@ def _add_points(
 
 def _by_class(target: NDArray[np.generic], classes: Sequence[str]) -> list[tuple[str, NDArray[np.bool_]]]:
     return [(plain(name), np.asarray(target == i)) for i, name in enumerate(classes)]
-
-
-def _animate(figure: go.Figure, surfaces: list[Surface], times: NDArray[np.integer], low: float, high: float) -> None:
-    """Add one frame per step, a slider over them, and play and pause."""
-    figure.frames = [
-        go.Frame(
-            name=str(int(t)),
-            data=[go.Heatmap(z=_levels(s, int(t), low, high)) for s in surfaces],
-            traces=list(range(len(surfaces))),
-        )
-        for t in times
-    ]
-    still = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
-    play = {"fromcurrent": True, "frame": {"duration": 120, "redraw": True}, "transition": {"duration": 0}}
-    steps = [{"label": str(int(t)), "method": "animate", "args": [[str(int(t))], still]} for t in times]
-    figure.update_layout(
-        sliders=[
-            {
-                "active": len(steps) - 1,
-                "steps": steps,
-                "currentvalue": {"prefix": "step ", "font": {"size": 12}},
-                "pad": {"t": 56},
-                "ticklen": 3,
-                "font": {"size": 10},
-            }
-        ],
-        updatemenus=[
-            {
-                "type": "buttons",
-                "direction": "left",
-                "x": 0,
-                "y": 0,
-                "xanchor": "left",
-                "yanchor": "top",
-                "pad": {"t": 126},
-                "showactive": False,
-                "buttons": [
-                    {"label": "▶", "method": "animate", "args": [None, play]},
-                    {"label": "❚❚", "method": "animate", "args": [[None], still]},
-                ],
-            }
-        ],
-    )

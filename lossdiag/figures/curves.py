@@ -77,7 +77,7 @@ def loss_curves(
     drawn = [
         Panel(
             y_title=unit,
-            groups=_groups(recording, curves, [m for m in chosen if losses[m] in labels], by),
+            groups=_groups(recording, {m: c for m, c in curves.items() if losses[m] in labels}, chosen, by),
             title=plain(labels[0]) if len(wanted) > 1 else "",
             log_y=log_y,
         )
@@ -247,10 +247,16 @@ def _columns(recording: Recording, *names: str) -> list[list[Any]]:
 
 
 def _groups(recording: Recording, curves: _Curves, chosen: list[int], by: By) -> tuple[Group, ...]:
-    """Group members, each group with the look that it has in every chart of the run."""
+    """Group members, each group with the look that it has in every chart of the run.
+
+    Members of different configurations look like these; where two are of the same, every member has its own look.
+    """
     table = recording.members
     names = table["config" if by == "config" else "label"]
-    looks = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    alike = by == "member" and table["config"][table["id"].isin(chosen)].is_unique
+    kinds = table["config"] if alike else names
+    order = {kind: i for i, kind in enumerate(dict.fromkeys(kinds))}
+    looks = {name: order[kind] for name, kind in zip(names, kinds, strict=True)}
     found: dict[str, list[Curve]] = {}
     for member, label, name in zip(table["id"], table["label"], names, strict=True):
         if member in chosen and member in curves:

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lossdiag.errors import StoreError
+from lossdiag.figures.axis import robust_range
 from lossdiag.figures.lines import Options, Panel, line_figure
 from lossdiag.figures.series import Curve, Group, align
 from lossdiag.figures.style import (
@@ -23,6 +24,7 @@ from lossdiag.figures.style import (
     plain,
     sentence_figure,
     set_note,
+    short,
 )
 from lossdiag.store import Recording
 
@@ -123,6 +125,9 @@ def heatmap(
         logs = np.where(positive, np.log10(largest), np.nan)
     floor = np.nanmin(logs) - 1 if positive.any() else -1.0
     logs = np.where(np.isfinite(largest) & ~positive, floor, logs)
+    scale = robust_range([np.where(positive, largest, np.nan)[:, i] for i in range(len(layers))], log=True)
+    low, high = scale if scale is not None else (None, None)
+    beyond = np.isfinite(largest) & (largest > high) if high is not None else np.zeros_like(positive)
     edges = np.append(steps[starts], steps[-1] + 1).astype(np.float64)
     rows = np.arange(len(layers))
     figure = go.Figure()
@@ -131,6 +136,8 @@ def heatmap(
         y=rows,
         customdata=np.where(positive, largest, 0).T.astype(np.float32),
         z=logs.T.astype(np.float32),
+        zmin=np.log10(low) if low is not None else None,
+        zmax=np.log10(high) if high is not None else None,
         colorscale=SEQUENTIAL,
         colorbar=colour_bar(f"log10 {quantity}"),
         name=quantity,
@@ -156,6 +163,9 @@ def heatmap(
         figure,
         f"{len(steps):,} steps in {len(starts)} columns, the largest of each." if len(starts) < len(steps) else "",
         f"Not finite (alarm colour): {number_of(int(odd.sum()), 'value')}." if bad.any() else "",
+        f"Above the colour scale (up to {short(float(largest[beyond].max()))}): {number_of(int(beyond.sum()), 'cell')}."
+        if beyond.any()
+        else "",
         f"Exactly 0 (lowest colour): {number_of(zeros, 'cell')}." if zeros else "",
     )
     return figure

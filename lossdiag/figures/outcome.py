@@ -27,17 +27,18 @@ from lossdiag.figures.style import (
 )
 
 _MAX_CELLS_WITH_TEXT = 12
+_REACH = 0.5  # of the true values' range: predictions farther from them are marked at the edge
 
 
 def confusion_matrices(
-    matrices: Mapping[str, NDArray[np.generic]], classes: Sequence[str], *, columns: int = 2, theme: Theme = "light"
+    matrices: Mapping[str, NDArray[np.generic]], classes: Sequence[str], *, columns: int = 3, theme: Theme = "light"
 ) -> go.Figure:
     """Draw one confusion matrix per label, side by side, coloured by row share.
 
     Args:
         matrices: label -> counts ``[C, C]``, rows are true classes, columns are predicted ones.
         classes: the C class names.
-        columns: panels per row.
+        columns: panels per row. Three fit a wide page; one that must fit a phone draws a figure per label.
         theme: light or dark.
     """
     if not matrices:
@@ -66,6 +67,7 @@ def confusion_matrices(
             "cmin": 0,
             "cmax": 1,
             "colorbar": {**colour_bar("row share"), "tickformat": ".0%"},
+            "showscale": len(names) > _MAX_CELLS_WITH_TEXT,  # where numbers are drawn, a phone needs the width for them
         }
     )
     clear_headings(figure)
@@ -100,6 +102,7 @@ def predicted_vs_true(
     predicted: Mapping[str, NDArray[np.generic]],
     *,
     unit: str = "",
+    looks: Mapping[str, int] | None = None,
     theme: Theme = "light",
     seed: int = 0,
 ) -> go.Figure:
@@ -109,40 +112,45 @@ def predicted_vs_true(
         true: true values ``[N]``, in the target's own units.
         predicted: label -> predictions ``[N]``; those that are not finite are marked at the foot.
         unit: the target's name or unit, for the axis titles.
+        looks: label -> index of its colour (`style.line_style`); by order otherwise.
         theme: light or dark.
         seed: of the sample that is drawn when the points are too many.
     """
-    true = np.asarray(true, dtype=np.float64)
-    if not predicted or true.size == 0:
+    actual = np.asarray(true, dtype=np.float64)
+    if not predicted or actual.size == 0:
         return sentence_figure("No predictions were recorded.", theme)
     figure = go.Figure()
-    keep = _sample(len(true), POINT_BUDGET // len(predicted), seed)
-    both = np.concatenate([true, *(np.asarray(p, dtype=np.float64) for p in predicted.values())])
-    finite = both[np.isfinite(both)]
-    if finite.size == 0:
+    keep = _sample(len(actual), POINT_BUDGET // len(predicted), seed)
+    shown = _shown(actual, list(predicted.values()))
+    if shown is None:
         return sentence_figure("Every prediction and every true value is not finite.", theme)
-    low, high = float(finite.min()), float(finite.max())
+    low, high = shown
+    known = actual[np.isfinite(actual)]
+    ends = [float(known.min()), float(known.max())] if known.size else [low, high]
     figure.add_scatter(
-        x=[low, high],
-        y=[low, high],
+        x=ends,
+        y=ends,
         mode="lines",
         line={"color": NEUTRAL, "dash": "dot", "width": 1},
         name="perfect",
         hoverinfo="skip",
     )
     broken = 0
-    for i, (name, values) in enumerate(predicted.items()):
-        label = plain(name)
-        values = np.asarray(values, dtype=np.float64)
-        ok = np.isfinite(values[keep])
+    beyond = {}
+    for i, (name, given) in enumerate(predicted.items()):
+        label, look = plain(name), looks[name] if looks else i
+        values = np.asarray(given, dtype=np.float64)
+        ok = (values[keep] >= low) & (values[keep] <= high)
         figure.add_scatter(
-            x=true[keep][ok].astype(np.float32),
+            x=actual[keep][ok].astype(np.float32),
             y=values[keep][ok].astype(np.float32),
             mode="markers",
             name=label,
-            marker={"color": fade(line_style(i)["color"], 0.6), "size": 6},
+            legendgroup=label,
+            marker={"color": fade(line_style(look)["color"], 0.6), "size": 6},
             hovertemplate="true %{x:.4g}<br>predicted %{y:.4g}<extra>" + label + "</extra>",
         )
+        beyond[label] = _add_beyond(figure, actual, values, shown, label, look)
         bad = ~np.isfinite(values)
         broken += int(bad.sum())
         if bad.any():
@@ -159,76 +167,61 @@ def predicted_vs_true(
     figure.update_layout(xaxis_title=f"true{suffix}", yaxis_title=f"predicted{suffix}")
     base_figure(theme, height=380, figure=figure)
     set_note(
-        figure, _sampled(len(keep), len(true)), f"Not finite: {number_of(broken, 'prediction')}." if broken else ""
+        figure,
+        _sampled(len(keep), len(actual)),
+        *(
+            f"{label}: {number_of(count, 'prediction')} far beyond the true values, at the edge."
+            for label, count in beyond.items()
+            if count
+        ),
+        f"Not finite: {number_of(broken, 'prediction')}." if broken else "",
     )
     return figure
 
 
-def fit_curve(
-    x: NDArray[np.generic],
-    y: NDArray[np.generic],
-    grid: NDArray[np.generic],
-    fits: Mapping[str, NDArray[np.generic]],
-    *,
-    x_title: str = "x",
-    y_title: str = "y",
-    theme: Theme = "light",
-) -> go.Figure:
-    """Draw data with one feature and the curve that each label fitted to it.
+def _shown(true: NDArray[np.float64], predicted: Sequence[NDArray[np.generic]]) -> tuple[float, float] | None:
+    """Return the range of the axes: of all values, but no farther than half the true ones' range beside them."""
+    known = true[np.isfinite(true)]
+    values = np.concatenate([known, *(np.asarray(p, np.float64).ravel() for p in predicted)])
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        return None
+    low, high = float(values.min()), float(values.max())
+    if known.size == 0 or np.ptp(known) == 0:
+        return low, high
+    reach = _REACH * float(np.ptp(known))
+    return max(low, float(known.min()) - reach), min(high, float(known.max()) + reach)
 
-    Args:
-        x: the feature ``[N]``.
-        y: the target ``[N]``.
-        grid: where the fits were evaluated ``[G]``, ascending.
-        fits: label -> fitted values ``[G]``, or ``[S, G]`` for S seeds (drawn as mean and range over the seeds).
-        x_title: name and unit of the feature.
-        y_title: name and unit of the target.
-        theme: light or dark.
-    """
-    if np.size(x) == 0 and not fits:
-        return sentence_figure("No data and no fit to draw.", theme)
-    figure = go.Figure()
-    x_title, y_title = plain(x_title), plain(y_title)
-    keep = _sample(np.size(x), POINT_BUDGET // 2, 0)
-    figure.add_scatter(
-        x=np.asarray(x, np.float32)[keep],
-        y=np.asarray(y, np.float32)[keep],
-        mode="markers",
-        name="data",
-        marker={"color": fade(NEUTRAL, 0.6), "size": 5},
-        hovertemplate=f"{x_title} %{{x:.4g}}<br>{y_title} %{{y:.4g}}<extra>data</extra>",
-    )
-    at = np.asarray(grid, np.float32)
-    for i, (name, values) in enumerate(fits.items()):
-        label = plain(name)
-        seeds = np.atleast_2d(np.asarray(values, np.float64))
-        style = line_style(i)
-        if len(seeds) > 1:
-            around = np.concatenate([seeds.max(axis=0), seeds.min(axis=0)[::-1]]).astype(np.float32)
-            figure.add_scatter(
-                x=np.concatenate([at, at[::-1]]),
-                y=around,
-                fill="toself",
-                fillcolor=fade(style["color"], 0.18),
-                line={"width": 0},
-                hoverinfo="skip",
-                showlegend=False,
-                legendgroup=label,
-            )
+
+def _add_beyond(
+    figure: go.Figure,
+    true: NDArray[np.float64],
+    values: NDArray[np.float64],
+    shown: tuple[float, float],
+    label: str,
+    look: int,
+) -> int:
+    """Mark predictions beyond the axis at its edge; return how many there are."""
+    at = np.flatnonzero(np.isfinite(values) & ((values < shown[0]) | (values > shown[1])))
+    above = values[at] > shown[1]
+    marked = slice(0, 500)
+    if at.size:
         figure.add_scatter(
-            x=at,
-            y=seeds.mean(axis=0).astype(np.float32),
-            mode="lines",
-            name=label,
+            x=true[at][marked].astype(np.float32),
+            y=np.where(above, shown[1], shown[0])[marked].astype(np.float32),
+            mode="markers",
+            name=f"{label}: beyond",
             legendgroup=label,
-            line={**style, "width": 2},
-            hovertemplate=f"{x_title} %{{x:.4g}}<br>fit %{{y:.4g}}<extra>{label}</extra>",
+            showlegend=at.size == values.size,  # none stands inside, so it has no other entry
+            marker={
+                "color": line_style(look)["color"],
+                "symbol": np.where(above, "triangle-up", "triangle-down")[marked].tolist(),
+                "size": 8,
+            },
+            customdata=values[at][marked],
+            hovertemplate="true %{x:.4g}<br>predicted %{customdata:.4g}, beyond the axis<extra>" + label + "</extra>",
         )
-    figure.update_layout(xaxis_title=x_title, yaxis_title=y_title)
-    base_figure(theme, height=360, figure=figure)
-    several = any(np.ndim(v) > 1 and len(v) > 1 for v in fits.values())
-    set_note(figure, _sampled(len(keep), np.size(x)), "Line: mean over seeds; band: their range." if several else "")
-    return figure
+    return at.size
 
 
 def paired_differences(table: pd.DataFrame, *, metric: str, theme: Theme = "light") -> go.Figure:

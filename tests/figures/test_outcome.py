@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lossdiag.figures.outcome import confusion_matrices, fit_curve, paired_differences, predicted_vs_true
+from lossdiag.figures.fitted import fit_curve
+from lossdiag.figures.outcome import confusion_matrices, paired_differences, predicted_vs_true
 from lossdiag.figures.style import PALETTE, Theme, note
 
 pytestmark = pytest.mark.parametrize("theme", ["light", "dark"])
@@ -39,6 +40,20 @@ def test_predictions_are_drawn_against_truth(theme: Theme, sent) -> None:
     assert figure.layout.xaxis.title.text == "true (cm)"
 
 
+def test_runaway_predictions_stand_at_the_edge_and_flatten_nothing(theme: Theme, sent, decode) -> None:
+    true = np.linspace(0, 10, 11)
+    wild = np.r_[true[:9], 1e20, -1e20]
+    figure = predicted_vs_true(true, {"mse": wild, "mae": true + 5}, looks={"mse": 4, "mae": 1}, theme=theme)
+    out = sent(figure)
+    (mark,) = out.named("mse: beyond")
+    np.testing.assert_array_equal(decode(mark["y"]), [15, -5])
+    np.testing.assert_array_equal(decode(mark["customdata"]), [1e20, -1e20])
+    assert mark["marker"]["color"] == PALETTE[4]
+    np.testing.assert_array_equal(out.array("mse", "y"), true[:9])
+    np.testing.assert_array_equal(out.array("mae", "y"), true + 5)
+    assert note(figure) == "mse: 2 predictions far beyond the true values, at the edge."
+
+
 def test_many_predictions_are_sampled_and_it_says_so(theme: Theme, sent) -> None:
     true = np.arange(100_000.0)
     figure = predicted_vs_true(true, {"a": true, "b": true + 1}, theme=theme)
@@ -62,8 +77,8 @@ def test_a_fit_over_seeds_has_mean_and_range(theme: Theme, sent) -> None:
     seeds = np.stack([grid, grid + 2, grid + 4])
     out = sent(fit_curve(grid, grid, grid, {"mse": seeds, "mae": grid}, theme=theme))
     np.testing.assert_allclose(out.array("mse", "y"), grid + 2, rtol=1e-6)
-    around = next(t for t in out.traces if t.get("fill") == "toself")
-    assert around["legendgroup"] == "mse"
+    np.testing.assert_allclose(out.array("mse low", "y"), grid, rtol=1e-6)
+    np.testing.assert_allclose(out.array("mse high", "y"), grid + 4, rtol=1e-6)
     np.testing.assert_allclose(out.array("mae", "y"), grid, rtol=1e-6)
 
 

@@ -46,11 +46,42 @@ def test_the_boundary_of_members_over_time(recording, sent) -> None:
     assert note(boundary_over_time(recording, []))
 
 
-def test_fits_at_a_step_have_their_seeds(recording, sent) -> None:
-    out = sent(fits(recording, data=(np.array([0.0]), np.array([1.0])), step=15))
-    np.testing.assert_allclose(out.array("mse", "y"), np.full(3, 10.5))
-    np.testing.assert_allclose(out.array("mae", "y"), np.full(3, 12.5))
+def test_fits_run_over_steps_with_their_seeds_and_end_at_the_last(recording, sent, decode) -> None:
+    data = (np.array([0.0, 1.0]), np.array([0.0, 100.0]))
+    figure = fits(recording, data=data)
+    out = sent(figure)
+    np.testing.assert_allclose(out.array("mse", "y"), np.full(3, 20.5))
+    np.testing.assert_allclose(out.array("mae", "y"), np.full(3, 22.5))
     assert out.plain["layout"]["yaxis"]["title"]["text"] == "t"
+    assert figure.layout.yaxis.range == (-15, 115)
+    assert [f["name"] for f in out.plain["frames"]] == ["0", "10", "20"]
+    assert out.plain["layout"]["sliders"][0]["active"] == 2
+    middle = out.plain["frames"][1]
+    drawn = dict(zip([out.traces[i]["name"] for i in middle["traces"]], middle["data"], strict=True))
+    np.testing.assert_allclose(decode(drawn["mae"]["y"]), np.full(3, 12.5))
+    np.testing.assert_allclose(decode(drawn["mae low"]["y"]), np.full(3, 12))
+    np.testing.assert_allclose(decode(drawn["mae high"]["y"]), np.full(3, 13))
+
+
+def test_fits_name_who_broke_and_whose_curve_is_outside(record, sent) -> None:
+    def broken(writer, fill) -> None:
+        writer.describe(frames=FACTS, data={"classes": [], "targets": ["t", "u"]})
+        for member, value in enumerate((1e9, 1e30, 1.0, 1e30)):
+            add(writer, "curve", member, 0, np.zeros((3, 2), np.float32))
+            add(writer, "curve", member, 10, np.full((3, 2), value, np.float32))
+        for member, step in ((0, 17), (1, 15), (3, 8)):
+            writer.event("nonfinite", step=step, member=member, where="loss", detail="the loss is inf")
+        writer.event("nonfinite", step=3, member=2, where="gradient", detail="once, and not the end")
+
+    data = (np.array([0.0, 1.0]), np.array([0.0, 2.0]))
+    figure = fits(record({}, broken, **SPEC), data=data)
+    out = sent(figure)
+    np.testing.assert_array_equal(out.array("mae", "y"), np.ones(3))
+    assert figure.layout.yaxis.range == (-0.3, 2.3)
+    sentences = note(figure)
+    assert "mse seed 0 broke at step 17, mse seed 1 broke at step 15; lies outside the picture." in sentences
+    assert "mae seed 1 broke at step 8: left out from there on." in sentences
+    assert "mae seed 0" not in sentences
 
 
 def test_predictions_are_of_one_seed_in_target_units(recording, sent) -> None:
@@ -65,7 +96,25 @@ def test_predictions_are_of_one_seed_in_target_units(recording, sent) -> None:
 def test_confusions_add_up_over_seeds(recording, sent) -> None:
     figure = confusions(recording)
     assert [t["text"] for t in sent(figure).traces] == [[["40", "2"], ["4", "1"]], [["40", "2"], ["4", "5"]]]
-    assert "added over up to 2 seeds" in note(figure)
+    assert [a.text for a in figure.layout.annotations] == ["mse (2 seeds)", "mae (2 seeds)"]
+    assert "added over the seeds" in note(figure)
+    single = sent(confusions(recording, by="member", members=[1, 3]))
+    assert [t["text"] for t in single.traces] == [[["20", "1"], ["2", "1"]], [["20", "1"], ["2", "3"]]]
+    assert [a["text"] for a in single.plain["layout"]["annotations"]] == ["mse seed 1", "mae seed 1"]
+
+
+def test_confusions_leave_out_and_name_members_that_broke(record, sent) -> None:
+    def broken(writer, fill) -> None:
+        painted(writer, fill)
+        for member in (0, 2, 3):
+            writer.event("nonfinite", step=12, member=member, where="loss", detail="the loss is NaN")
+
+    recording = record({}, broken, **SPEC)
+    figure = confusions(recording)
+    assert [t["text"] for t in sent(figure).traces] == [[["20", "1"], ["2", "1"]]]
+    assert "Left out: mse seed 0 (broke at step 12), mae seed 0 (broke at step 12)" in note(figure)
+    assert len(sent(confusions(recording, step=11)).traces) == 2
+    assert note(confusions(recording, members=[2])) == "Left out: mae seed 0 (broke at step 12)."
 
 
 def test_a_stack_may_have_axes_of_its_own(record) -> None:
