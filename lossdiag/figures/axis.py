@@ -16,21 +16,20 @@ _MOST = 20_000  # values per curve that the quantiles look at
 Floats = NDArray[np.floating]
 
 
-def wants_log(curves: Sequence[Floats], *, tail: float = 0.0) -> bool:
+def wants_log(curves: Sequence[Floats]) -> bool:
     """Return whether a log axis shows more: every finite value is positive and they span more than four decades.
+
+    The smallest tenth of each curve's values does not count: some batches of a healthy run have hardly any loss,
+    and a cosine schedule ends near 0, yet both are read on a linear axis; what grows or shrinks exponentially is not.
 
     Args:
         curves: values of each curve; those that are not finite do not count.
-        tail: share of the smallest values that does not count. A cosine schedule ends near 0, yet is linear; an
-            exponential one spends its time there.
     """
     finite = [values[np.isfinite(values)] for values in curves]
     finite = [values for values in finite if values.size]
-    if not finite:
+    if not finite or min(float(values.min()) for values in finite) <= 0:
         return False
-    if min(float(values.min()) for values in finite) <= 0:
-        return False
-    low = min(float(np.quantile(_few(values), tail)) for values in finite)
+    low = min(float(np.quantile(_few(values), _TAIL)) for values in finite)
     high = max(float(values.max()) for values in finite)
     return high / _LOG_SPAN > low
 
@@ -72,6 +71,20 @@ def robust_range(
         bottom, top = bottom - core / 2, top + core / 2
     bottom, top = _rounded(bottom, top, least >= 0 and not log)
     return (10.0**bottom, 10.0**top) if log else (bottom, top)
+
+
+def flat_range(curves: Sequence[Floats]) -> tuple[float, float] | None:
+    """Return a range for values that are all the same, such as a constant learning rate; None for all others."""
+    finite = [values[np.isfinite(values)] for values in curves]
+    finite = [values for values in finite if values.size]
+    if not finite:
+        return None
+    value = float(finite[0][0])
+    if any((values != value).any() for values in finite):
+        return None
+    if value == 0:
+        return -0.1, 1.0
+    return (0.0, 1.5 * value) if value > 0 else (1.5 * value, 0.0)
 
 
 def _core(curves: Sequence[Floats], keep: Sequence[float]) -> tuple[float, float]:

@@ -94,6 +94,7 @@ def decision_boundary(
         shared_xaxes="all",
         shared_yaxes="all",
         horizontal_spacing=0.05,
+        vertical_spacing=min(0.3, 0.12 / rows),
     )
     low, high = _limits(surfaces.values(), output, len(classes))
     # A level is one byte, and base64 makes four of three.
@@ -113,7 +114,7 @@ def decision_boundary(
         )
     drawn = _add_points(figure, points, classes, output, len(surfaces), columns) if points is not None else ""
     base_figure(theme, height=110 + 320 * rows, figure=figure)
-    figure.update_layout(coloraxis=_colour_axis(output, classes, low, high))
+    figure.update_layout(coloraxis=_colour_axis(output, classes, low, high, _any_odd(surfaces.values())))
     figure.update_xaxes(showgrid=False, zeroline=False)
     figure.update_yaxes(showgrid=False, zeroline=False)
     figure.update_xaxes(title_text=plain(axes[0]), row=rows)
@@ -149,11 +150,16 @@ def _levels(surface: Surface, step: int, low: float, high: float) -> NDArray[np.
     return np.where(finite, np.round(scaled * 254), 255).astype(np.uint8)
 
 
-def _colour_axis(output: Output, classes: Sequence[str], low: float, high: float) -> dict[str, object]:
-    """Colour levels 0 to 254; the top of the scale is the colour of values that are not finite."""
+def _any_odd(surfaces: Iterable[Surface]) -> bool:
+    return any(not np.isfinite(np.asarray(s.values, np.float64)).all() for s in surfaces)
+
+
+def _colour_axis(output: Output, classes: Sequence[str], low: float, high: float, odd: bool) -> dict[str, object]:
+    """Colour levels 0 to 254; the top of the scale is the colour of values that are not finite, if there are any."""
     title = {"classes": "", "value": "prediction", "probability": f"P({plain(classes[-1])})"}[output]
     bar = colour_bar(title)
-    alarm = [[254.5 / 255, ALARM], [1.0, ALARM]]
+    top = 254.5 / 255 if odd else 1.0
+    alarm = [[top, ALARM], [1.0, ALARM]] if odd else []
     scale: list[list[object]]
     if output == "classes":
         n = max(2, len(classes))
@@ -161,18 +167,18 @@ def _colour_axis(output: Output, classes: Sequence[str], low: float, high: float
         for i in range(n):
             colour = fade(PALETTE[i % len(PALETTE)], 0.4)
             edges = [max(0.0, (i - 0.5) / (n - 1)), min(1.0, (i + 0.5) / (n - 1))]
-            scale += [[e * 254.5 / 255, colour] for e in edges]
+            scale += [[e * top, colour] for e in edges]
         ticks = [i / (n - 1) * 254 for i in range(len(classes))]
         bar |= {"tickvals": ticks, "ticktext": [plain(c) for c in classes]}
     elif output == "probability":
         ends = ((0.0, fade(PALETTE[0], 0.6)), (0.5, fade(NEUTRAL, 0.06)), (1.0, fade(PALETTE[1], 0.6)))
-        scale = [[p * 254.5 / 255, c] for p, c in ends]
+        scale = [[p * top, c] for p, c in ends]
         bar |= {"tickvals": [0, 127, 254], "ticktext": ["0", "0.5", "1"]}
     else:
         stops = ["#00224E", "#575D6D", "#A59C74", "#FDEA45"]
-        scale = [[i / 3 * 254.5 / 255, c] for i, c in enumerate(stops)]
+        scale = [[i / 3 * top, c] for i, c in enumerate(stops)]
         bar |= {"tickvals": [0, 127, 254], "ticktext": [f"{v:.3g}" for v in (low, (low + high) / 2, high)]}
-    return {"colorscale": scale + alarm, "cmin": 0, "cmax": 255, "colorbar": bar}
+    return {"colorscale": scale + alarm, "cmin": 0, "cmax": 255 if odd else 254, "colorbar": bar}
 
 
 def _add_points(

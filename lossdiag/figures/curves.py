@@ -11,7 +11,6 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lossdiag.errors import StoreError
-from lossdiag.figures.axis import wants_log
 from lossdiag.figures.lines import Options, Panel, line_figure
 from lossdiag.figures.series import Curve, Group
 from lossdiag.figures.style import Theme, plain
@@ -30,7 +29,8 @@ _TITLES: dict[StepColumn, str] = {
     "clip_factor": "clip factor",
     "update_ratio": "update / weights",
 }
-_LOG: frozenset[StepColumn] = frozenset({"grad_norm", "update_ratio"})
+# For the other columns the values decide.
+_LOG: dict[StepColumn, bool] = {"grad_norm": True, "update_ratio": True, "clip_factor": False}
 _WHOLE: frozenset[StepColumn] = frozenset({"lr", "clip_factor"})  # a schedule, a share: nothing in them runs away
 
 
@@ -107,11 +107,10 @@ def step_curves(
     update ratio gets its healthy range, 1e-4 to 1e-2, shaded.
     """
     chosen = _chosen(recording, members)
-    curves = recording.curves(column, chosen)
     panel = Panel(
         y_title=_TITLES[column],
-        groups=_groups(recording, curves, chosen, by),
-        log_y=_log_by_default(column, curves) if log_y is None else log_y,
+        groups=_groups(recording, recording.curves(column, chosen), chosen, by),
+        log_y=_LOG.get(column) if log_y is None else log_y,
         healthy=(1e-4, 1e-2) if column == "update_ratio" else None,
         cut=column not in _WHOLE,
     )
@@ -119,12 +118,6 @@ def step_curves(
     return line_figure(
         [panel], options, empty=f"No {_TITLES[column]} was recorded.", events=_events(recording, chosen, rail)
     )
-
-
-def _log_by_default(column: StepColumn, curves: _Curves) -> bool | None:
-    if column == "lr":
-        return wants_log([values for _, values in curves.values()], tail=0.1)
-    return None if column in ("loss", "penalty") else column in _LOG
 
 
 def lr_curve(

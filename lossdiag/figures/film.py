@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-FRAME_BYTES = 230_000
+FRAME_BYTES = 200_000
 """Most bytes of all frames of a figure together."""
 _CONTROLS = 130
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from lossdiag.figures.axis import robust_range, wants_log
+from lossdiag.figures.axis import flat_range, robust_range, wants_log
 from lossdiag.figures.decimate import Band, band, smooth
 from lossdiag.figures.marks import MOST_MARKS, Tally, draw_beyond, draw_oddities
 from lossdiag.figures.rail import add_rail, rail_height
@@ -166,6 +166,8 @@ def _draw_panel(
     if shown_range is not None:
         figure.update_yaxes(range=np.log10(shown_range) if log else shown_range, row=row, col=1)
         draw_beyond(figure, panel.groups, shown_range, log, row, tally)
+    elif not log and (flat := flat_range(values)) is not None:
+        figure.update_yaxes(range=flat, row=row, col=1)
 
 
 def _draw_group(
