@@ -14,6 +14,7 @@ import streamlit as st
 
 from ui import state
 from ui.errors import shown
+from ui.live_chart import preload
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ def page(name: str) -> Iterator[None]:
     state.enter(name)
     st.html(_STYLE)
     _navigation()
+    with st.sidebar:
+        preload()
     with shown():
         yield
 

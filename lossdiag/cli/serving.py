@@ -39,7 +39,8 @@ def serve(runs: Path, port: int) -> NoReturn:
     # Files in the working directory must not pass for modules of the app.
     environment["PYTHONSAFEPATH"] = "1"
     environment["PYTHONUNBUFFERED"] = "1"  # the address is printed when it is known, into a pipe too
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *_flags(free_port(port))]
+    server = script.parent / "ui" / "serve.py"
+    command = [sys.executable, str(server), "run", str(script), *_flags(free_port(port))]
     sys.stdout.flush()
     os.execve(sys.executable, command, environment)
 

@@ -61,7 +61,7 @@ def live_chart(
         Zoomed range and clicked point. Where plotly.js cannot be served (a read-only installation, static serving
         switched off) the figure is shown by ``st.plotly_chart``, which says so and returns neither.
     """
-    if not (st.get_option("server.enableStaticServing") and ensure_static(_app_root())):
+    if not _served():
         return _plain_chart(figure, key)
     slot = f"live_chart/{key}"
     sent: Sent = st.session_state.setdefault(slot, Sent())
@@ -70,7 +70,7 @@ def live_chart(
         "label": label,
         "link": link,
         "config": CONFIG,
-        "plotly": plotly_url(st.get_option("server.baseUrlPath") or ""),
+        "plotly": _plotly(),
     }
     result = _component()(
         key=key,
@@ -81,6 +81,20 @@ def live_chart(
     )
     chosen = result.get("range")
     return LiveChartState((float(chosen[0]), float(chosen[1])) if chosen else None, result.get("point"))
+
+
+def preload() -> None:
+    """Let the browser fetch plotly.js while the page's script is still running; shows nothing itself."""
+    if _served():
+        _component()(key="live_chart.preload", data={"preload": True, "plotly": _plotly()})
+
+
+def _served() -> bool:
+    return bool(st.get_option("server.enableStaticServing")) and ensure_static(_app_root())
+
+
+def _plotly() -> str:
+    return plotly_url(st.get_option("server.baseUrlPath") or "")
 
 
 def _plain_chart(figure: go.Figure, key: str) -> LiveChartState:

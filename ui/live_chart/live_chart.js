@@ -11,6 +11,11 @@ const LINK_EVENT = "lossdiag:step";
 const SCRUBBER = "lossdiag scrubber";
 
 export default function (component) {
+  // Without a figure there is nothing to draw yet: the library is fetched while the page is still being worked out.
+  if (component.data.preload) {
+    plotlyFrom(component.data.plotly).catch((error) => console.error(error));
+    return;
+  }
   let chart = charts.get(component.parentElement);
   if (!chart) {
     chart = create(component.parentElement);
