@@ -17,6 +17,7 @@ from ui.errors import shown
 from ui.text import plain
 
 _MOST_PANELS = 6
+_MATRICES_PER_ROW = 3
 
 
 def show_pictures(run: Recording, key: str) -> None:
@@ -57,10 +58,7 @@ def _boundary(run: Recording, key: str) -> None:
 def _curve(run: Recording, key: str) -> None:
     points = _points(run)
     figure = fits(run, data=(points.x, points.target) if points else None, theme=theme())
-    if points:
-        margin = 0.1 * np.ptp(points.target)
-        figure.update_yaxes(range=[points.target.min() - margin, points.target.max() + margin])
-    chart(figure, key, "Data and the curve that each configuration fitted")
+    chart(figure, key, "Data and the curve that each configuration fits, with a slider over steps", link=key)
     st.caption("The points are training rows, and the axis keeps to them: a curve that ran away is off the picture.")
 
 
@@ -73,7 +71,13 @@ def _prediction(run: Recording, key: str) -> None:
 
 
 def _confusion(run: Recording, key: str) -> None:
-    chart(confusions(run, theme=theme()), key, "Confusion matrices side by side")
+    members = run.members[run.members["id"].isin(pictured(run, "confusion"))]
+    configs = list(members.groupby("config", sort=False))
+    places = [place for _ in range(0, len(configs), _MATRICES_PER_ROW) for place in st.columns(_MATRICES_PER_ROW)]
+    for place, (config, own) in zip(places, configs, strict=False):
+        with place:  # a figure each, so that on a phone they stand one under the other
+            figure = confusions(run, members=own["id"].tolist(), theme=theme())
+            chart(figure, f"{key}.{config}", f"Confusion matrix of {config}")
     st.caption("On validation rows; each row of a matrix is a true class.")
 
 
