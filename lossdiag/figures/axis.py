@@ -25,8 +25,7 @@ def wants_log(curves: Sequence[Floats]) -> bool:
     Args:
         curves: values of each curve; those that are not finite do not count.
     """
-    finite = [values[np.isfinite(values)] for values in curves]
-    finite = [values for values in finite if values.size]
+    finite = _finite(curves)
     if not finite or min(float(values.min()) for values in finite) <= 0:
         return False
     low = min(float(np.quantile(_few(values), _TAIL)) for values in finite)
@@ -50,23 +49,27 @@ def robust_range(
         log: whether the axis is logarithmic; only positive values count then.
         keep: values that have to be on the axis.
     """
-    usable = [np.asarray(values, np.float64) for values in curves]
-    usable = [values[np.isfinite(values) & (values > 0)] if log else values[np.isfinite(values)] for values in usable]
-    usable = [np.log10(values) if log else values for values in usable if values.size]
+    usable = _finite(curves)
+    if log:
+        usable = [np.log10(values[values > 0], dtype=np.float64) for values in usable if (values > 0).any()]
     if not usable:
         return None
     low, high = _core(usable, [np.log10(k) if log else k for k in keep])
     core = max(high - low, 0.05 * max(abs(low), abs(high)))
     if core == 0:
         return None  # nearly everything is 0: there is no scale to cut by
+    least, most = min(float(v.min()) for v in usable), max(float(v.max()) for v in usable)
+    too_high = 2.0 if log else _FLATTENED
+    if most - least <= too_high * core:
+        return None
     reach = core + _DECADES if log else _REACH * core
-    with np.errstate(over="ignore"):
-        inside = [values[(values >= low - reach) & (values <= high + reach)] for values in usable]
-        bottom = min(low, *(float(values.min()) for values in inside if values.size))
-        top = max(high, *(float(values.max()) for values in inside if values.size))
-        least, most = min(float(v.min()) for v in usable), max(float(v.max()) for v in usable)
-        if not most - least > (2.0 if log else _FLATTENED) * (top - bottom):
-            return None
+    # In float64, for the edges may be beyond what the values' own type holds.
+    edges = np.array([low - reach, high + reach])
+    inside = [values[(values >= edges[0]) & (values <= edges[1])] for values in usable]
+    bottom = min(low, *(float(values.min()) for values in inside if values.size))
+    top = max(high, *(float(values.max()) for values in inside if values.size))
+    if most - least <= too_high * max(top - bottom, core):
+        return None
     if bottom == top:
         bottom, top = bottom - core / 2, top + core / 2
     bottom, top = _rounded(bottom, top, least >= 0 and not log)
@@ -75,8 +78,7 @@ def robust_range(
 
 def flat_range(curves: Sequence[Floats]) -> tuple[float, float] | None:
     """Return a range for values that are all the same, such as a constant learning rate; None for all others."""
-    finite = [values[np.isfinite(values)] for values in curves]
-    finite = [values for values in finite if values.size]
+    finite = _finite(curves)
     if not finite:
         return None
     value = float(finite[0][0])
@@ -99,6 +101,12 @@ def _core(curves: Sequence[Floats], keep: Sequence[float]) -> tuple[float, float
     return float(min(low, *starts, *keep)), float(max(high, *starts, *keep))
 
 
+def _finite(curves: Sequence[Floats]) -> list[Floats]:
+    """Return the finite values of the curves that have any."""
+    masks = [np.isfinite(values) for values in curves]
+    return [v if mask.all() else v[mask] for v, mask in zip(curves, masks, strict=True) if mask.any()]
+
+
 def _few(values: Floats) -> Floats:
     return values[:: -(-values.size // _MOST)]
 
@@ -106,6 +114,6 @@ def _few(values: Floats) -> Floats:
 def _rounded(bottom: float, top: float, from_zero: bool) -> tuple[float, float]:
     """Pad by a twentieth and round outwards, so that the edges move rarely while a run grows."""
     pad = 0.05 * (top - bottom)
-    unit = 10.0 ** np.floor(np.log10(top - bottom + 2 * pad)) / 4
+    unit = 2.0 ** np.floor(np.log2(top - bottom + 2 * pad)) / 8
     low, high = np.floor((bottom - pad) / unit) * unit, np.ceil((top + pad) / unit) * unit
     return float(max(low, -unit / 4) if from_zero else low), float(high)

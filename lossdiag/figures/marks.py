@@ -26,6 +26,7 @@ class Tally:
     nonfinite: int = 0
     unmarked: int = 0
     below_zero: int = 0
+    unmarked_beyond: int = 0
     n_above: int = 0
     n_below: int = 0
     above: tuple[float, str] = (-np.inf, "")
@@ -47,7 +48,8 @@ class Tally:
             parts.append(f"{_lie(self.n_above)} above the axis (up to {short(self.above[0])}, {self.above[1]})")
         if self.n_below:
             parts.append(f"{_lie(self.n_below)} below the axis (down to {short(self.below[0])}, {self.below[1]})")
-        return [f"{' and '.join(parts)}: double-click shows all."] if parts else []
+        missing = f" Marks left out: {self.unmarked_beyond:,}." if self.unmarked_beyond else ""
+        return [f"{' and '.join(parts)}: double-click shows all.{missing}"] if parts else []
 
 
 def _lie(count: int) -> str:
@@ -75,7 +77,7 @@ def draw_beyond(
     left = MOST_MARKS
     for group in groups:
         marks = [m for c in group.curves for m in _beyond(c, shown, log, tally)]
-        tally.unmarked += max(0, len(marks) - left)
+        tally.unmarked_beyond += max(0, len(marks) - left)
         marks = marks[:left]
         left -= len(marks)
         if not marks:

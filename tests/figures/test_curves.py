@@ -205,3 +205,109 @@ def test_a_thousand_members_stay_within_what_a_chart_may_send(record, sent) -> N
     assert sent(figure).size <= 300_000
     assert "Left out: 880 lines" in note(figure)
     assert sent(loss_curves(recording, by="config")).size <= 300_000
+
+
+def runaway(last: float = 1e30) -> dict[int, np.ndarray]:
+    """Four members of 300 steps; the first runs away from step 90 on and ends at 101."""
+    values = {m: 1 + 0.1 * np.random.default_rng(m).standard_normal(300) for m in range(4)}
+    values[0] = np.r_[values[0][:90], np.geomspace(10, last, 11), np.inf]
+    return values
+
+
+FOUR = {**ONE, "seeds": 4}
+
+
+def test_a_runaway_seed_gets_a_log_axis_of_its_own_panel_only(record) -> None:
+    figure = loss_curves(record(runaway(), **{**TWO, "seeds": 2}), rail=False)
+    assert [figure.layout.yaxis.type, figure.layout.yaxis2.type] == ["log", "linear"]
+    assert figure.layout.yaxis2.range is None
+
+
+def test_values_beyond_the_axis_are_marked_with_what_they_are(record, sent) -> None:
+    figure = loss_curves(record(runaway(), **FOUR), log_y=False)
+    out = sent(figure)
+    high = figure.layout.yaxis.range[1]
+    assert high < 3
+    (marks,) = out.named("mse beyond the axis")
+    np.testing.assert_array_equal(out.array("mse beyond the axis", "x"), [90, 100])
+    assert (out.array("mse beyond the axis", "y") < high).all()
+    assert marks["marker"]["color"] == out.named("mse")[0]["line"]["color"]
+    assert marks["marker"]["symbol"] == ["triangle-up", "triangle-up"]
+    assert marks["text"][1].startswith("mse seed 0, step 100: 1e+30, above the axis")
+    assert "11 values from step 90 to 100 lie above, the farthest is 1e30" in marks["text"][0]
+    assert "11 values lie above the axis (up to 1e30, mse seed 0): double-click shows all." in note(figure)
+    np.testing.assert_array_equal(out.array("not finite", "x"), [101])
+    assert np.nanmax(out.array("mse", "y")) > 1e28  # nothing is taken from the line itself
+
+
+def test_short_stretches_are_marked_value_by_value_on_both_sides(record, sent) -> None:
+    values = 1 + 0.1 * np.random.default_rng(0).standard_normal(300)
+    values[[50, 51, 70]] = [1e9, 2e9, -1e9]
+    figure = loss_curves(record({0: values}, **ONE))
+    out = sent(figure)
+    np.testing.assert_array_equal(out.array("mse beyond the axis", "x"), [50, 51, 70])
+    symbols = ["triangle-up", "triangle-up", "triangle-down"]
+    assert out.named("mse beyond the axis")[0]["marker"]["symbol"] == symbols
+    assert (
+        "2 values lie above the axis (up to 2e9, mse seed 0) and 1 value lies below the axis "
+        "(down to -1e9, mse seed 0): double-click shows all." in note(figure)
+    )
+
+
+def test_a_healthy_run_has_no_cut_axis(record, sent) -> None:
+    losses = {m: 0.1 + 2.9 * np.exp(-np.arange(300) / 5) for m in range(4)}
+    figure = loss_curves(record(losses, **FOUR))
+    assert (figure.layout.yaxis.type, figure.layout.yaxis.range) == ("linear", None)
+    assert not sent(figure).named("mse beyond the axis")
+    assert "axis" not in note(figure)
+
+
+def test_yardsticks_gaps_and_overlays_keep_to_what_most_curves_do(record) -> None:
+    def wild(writer, fill) -> None:
+        for split, factor in (("train", 1.0), ("val", 0.5)):
+            for member, values in runaway().items():
+                finite = values[np.isfinite(values)] * factor
+                fill(
+                    writer, "evals", step=np.arange(len(finite)), member=member, split=split, metric="mae", value=finite
+                )
+
+    recording = record({}, wild, **FOUR)
+    figures = (
+        yardstick_curves(recording, "mae"),
+        generalisation_gap(recording, "mae"),
+        overlay_runs({"one": recording}, "mae"),
+    )
+    for figure in figures:
+        assert figure.layout.yaxis.range[1] < 3
+        assert "11 values lie above the axis (up to 5e29, mse seed 0)" in note(figure)
+
+
+def test_norms_are_cut_on_their_log_axis_and_schedules_never(record) -> None:
+    recording = record(runaway(1e20), **FOUR)
+    norms = step_curves(recording, "grad_norm")
+    assert norms.layout.yaxis.type == "log"
+    assert 2 < norms.layout.yaxis.range[1] < 6
+    assert "above the axis" in note(norms)
+
+    def warm_up(writer, fill) -> None:
+        fill(writer, "steps", step=np.arange(300), member=0, lr=np.r_[np.geomspace(1e-7, 1, 20), np.ones(280)])
+
+    assert lr_curve(record({}, warm_up, **ONE)).layout.yaxis.range is None
+    assert lr_curve(record({}, warm_up, **ONE)).layout.yaxis.type == "linear"
+
+
+def test_single_members_look_like_their_configurations(record, sent) -> None:
+    recording = record({m: np.full(5, m, np.float32) for m in range(4)}, **TWO)
+    by_config, by_member = (sent(loss_curves(recording, members=[1, 2], by=by)) for by in ("config", "member"))
+    assert by_config.named("mae")[0]["line"] == by_member.named("mae seed 0")[0]["line"]
+    several = sent(loss_curves(recording, by="member"))
+    assert len({str(several.named(f"{loss} seed {i}")[0]["line"]) for loss in ("mse", "mae") for i in (0, 1)}) == 4
+
+
+def test_more_marks_than_a_chart_takes_are_counted(record, sent) -> None:
+    values = np.ones(20_000)
+    values[10:12_010:12] = np.random.default_rng(0).uniform(1e6, 1e9, 1000)
+    figure = loss_curves(record({0: values}, **ONE), log_y=False)
+    assert len(sent(figure).array("mse beyond the axis", "x")) == 500
+    assert "Marks left out: 500." in note(figure)
+    assert sent(figure).size <= 300_000
