@@ -14,15 +14,16 @@ FRAME_BYTES = 200_000
 _CONTROLS = 130
 
 
-def times_of(steps: Sequence[NDArray[np.integer]], bytes_each: int) -> tuple[NDArray[np.integer], int]:
+def times_of(steps: Sequence[NDArray[np.integer]], bytes_each: int, still: int = 0) -> tuple[NDArray[np.integer], int]:
     """Return the steps of the slider, first and last among them, and how many there were before thinning.
 
     Args:
         steps: when each series was pictured.
         bytes_each: what a frame takes.
+        still: what the picture itself takes of the same room.
     """
     times = np.unique(np.concatenate(list(steps)))
-    most = max(2, FRAME_BYTES // max(1, bytes_each))
+    most = max(2, (FRAME_BYTES - still) // max(1, bytes_each))
     if len(times) <= most:
         return times, len(times)
     return times[np.linspace(0, len(times) - 1, most).round().astype(int)], len(times)

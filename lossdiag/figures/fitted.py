@@ -127,7 +127,8 @@ def fit_film(
     several = any(len(fit.seeds) > 1 for fit in fits.values())
     lines = sum(3 if len(fit.seeds) > 1 else 1 for fit in fits.values())
     steps = [seed.steps for fit in fits.values() for seed in fit.seeds] or [np.zeros(1, np.int32)]
-    times, recorded = times_of(steps, lines * (np.size(grid) * 16 // 3 + _TRACE_BYTES))
+    each = lines * (np.size(grid) * 16 // 3 + _TRACE_BYTES)
+    times, recorded = times_of(steps, each, still=2 * each)  # the picture has a grid too
     end = int(times[-1])
     for label, fit in fits.items():
         _add_fit(figure, np.asarray(grid, np.float32), plain(label), fit, end, x_title)

@@ -64,3 +64,10 @@ def test_points_are_drawn_by_class_in_every_panel(sent) -> None:
 def test_one_picture_needs_no_slider_and_none_is_said() -> None:
     assert not decision_boundary({"a": surface(1)}).layout.sliders
     assert note(decision_boundary({"a": surface(0)}))
+
+
+def test_the_alarm_colour_is_on_the_scale_only_if_it_is_needed(sent) -> None:
+    for output in ("probability", "classes", "value"):
+        axis = sent(decision_boundary({"a": surface()}, output=output)).plain["layout"]["coloraxis"]
+        assert axis["cmax"] == 254
+        assert ALARM not in str(axis["colorscale"])

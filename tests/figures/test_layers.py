@@ -111,3 +111,27 @@ def test_a_member_has_the_layer_names_of_its_own_stack(record) -> None:
         writer.describe(layers=[], stacks=[{"members": [0], "layers": ["a"]}, {"members": [1], "layers": ["b"]}])
 
     assert gradient_heatmap(record({}, stacks, **SPEC), member=1).layout.yaxis.ticktext == ("b",)
+
+
+def test_an_explosion_does_not_take_the_colours_from_the_other_steps(sent) -> None:
+    norms = 10.0 ** np.random.default_rng(0).uniform(-2, 0, (300, 3))
+    norms[100:103] = 1e25
+    figure = heatmap(np.arange(300), norms, ["a", "b", "c"], quantity="gradient norm")
+    trace = sent(figure).traces[0]
+    assert trace["zmin"] <= -2
+    assert 0 < trace["zmax"] < 6
+    assert "Above the colour scale (up to 1e25): 9 cells." in note(figure)
+    healthy = sent(heatmap(np.arange(50), norms[:50], ["a", "b", "c"], quantity="gradient norm"))
+    assert "zmax" not in healthy.traces[0]
+
+
+def test_activation_shares_are_shown_whole(record) -> None:
+    def rare(writer, fill) -> None:
+        share = np.r_[np.full(50, 0.01), 0.9]
+        fill(
+            writer, "activations", step=np.arange(51), member=0, layer=0, zero_share=share, mean=np.r_[share[:50], 1e9]
+        )
+
+    figure = activation_panels(record({}, rare, **SPEC), member=0)
+    assert figure.layout.yaxis.range[1] < 1
+    assert figure.layout.yaxis3.range is None

@@ -85,3 +85,13 @@ def test_notes_are_joined() -> None:
 
 def test_fade() -> None:
     assert style.fade("#0059D5", 0.25) == "rgba(0,89,213,0.25)"
+
+
+def test_numbers_in_notes_are_short() -> None:
+    assert [style.short(v) for v in (2.2e23, -1.06e-7, 0.153, 1530.0, 5.0)] == [
+        "2.2e23",
+        "-1.1e-7",
+        "0.15",
+        "1.5e3",
+        "5",
+    ]
