@@ -52,3 +52,8 @@ def texts(page: AppTest) -> str:
     """All that the page says, one line per element, as it is read: without the escapes of Markdown."""
     kinds = (page.error, page.warning, page.info, page.success, page.markdown, page.caption)
     return "\n".join(str(element.value) for kind in kinds for element in kind).replace("\\", "")
+
+
+def charts(page: AppTest) -> list[str]:
+    """Return the key of each chart on the page."""
+    return [str(chart.key) for chart in page.get("bidi_component") if chart.key != "live_chart.preload"]

@@ -5,16 +5,16 @@ from streamlit.testing.v1 import AppTest
 
 from lossdiag.spec import ExperimentSpec, from_query, to_query
 from lossdiag.store import RunStore
-from tests.pages.conftest import Open, recorded, texts
+from tests.pages.conftest import Open, charts, recorded, texts
 
 
 def widget(page: AppTest, kind: str, label: str):  # type: ignore[no-untyped-def]
     return next(w for w in getattr(page, kind) if w.label == label)
 
 
-def charts(page: AppTest) -> list[str]:
+def kinds(page: AppTest) -> list[str]:
     """Return the last part of the key of each chart on the page."""
-    return [str(chart.key).rpartition(".")[2] for chart in page.get("bidi_component")]
+    return [key.rpartition(".")[2] for key in charts(page)]
 
 
 def typed(page: AppTest, label: str, text: str) -> AppTest:
@@ -191,7 +191,7 @@ def test_an_ended_run_shows_curves_yardsticks_table_and_differences(open_page: O
     page = open_page("pages/race.py", run=run)
     assert not page.error, texts(page)
     assert page.query_params["run"] in (run, [run])
-    assert charts(page) == ["losses", "yardsticks", "forest", "confusion"]
+    assert kinds(page) == ["losses", "yardsticks", "forest", "confusion"]
     final, differences = page.dataframe[0].value, page.dataframe[1].value
     assert final["configuration"].tolist() == ["bce_with_logits", "hinge"]
     assert "±" in final["Accuracy"][0]
@@ -241,7 +241,7 @@ def test_what_was_learned_is_shown_as_the_data_allows(
         page.session_state[f"run.{run}.pictures"] = picture
         page.run()
         assert not page.error, texts(page)
-        assert charts(page)[-1] in ("boundary", "curve", "prediction", "confusion")
+        assert kinds(page)[-1] in ("boundary", "curve", "prediction", "confusion")
 
 
 def test_members_that_break_are_named_with_their_step(open_page: Open, store: RunStore) -> None:

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from lossdiag.spec import from_yaml
 from lossdiag.store import RunStore
-from tests.pages.conftest import Open, recorded, texts
+from tests.pages.conftest import Open, charts, recorded, texts
 from ui.download import tables_zip
 
 
@@ -64,7 +64,7 @@ def test_two_runs_are_compared_by_what_differs(open_page: Open, store: RunStore)
     differing = page.dataframe[1].value
     assert differing["value"].tolist() == ["optimizer.lr"]
     assert sorted(differing.iloc[0, 1:]) == ["0.01", "0.5"]
-    assert len(page.get("bidi_component")) == 1
+    assert len(charts(page)) == 1
 
 
 def test_delete_asks_first_and_says_how_much_it_freed(open_page: Open, store: RunStore) -> None:

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from lossdiag.spec import ExperimentSpec, from_query
 from lossdiag.store import RunStore
-from tests.pages.conftest import ROOT, Open, texts
+from tests.pages.conftest import ROOT, Open, charts, texts
 from ui import reads
 
 TORCH_FREE = """
@@ -16,7 +16,7 @@ import sys
 from streamlit.testing.v1 import AppTest
 page = AppTest.from_file("app.py", default_timeout=60).run()
 assert not page.exception
-assert len(page.get("bidi_component")) >= 2
+assert len(page.get("bidi_component")) >= 3
 print("torch" in sys.modules)
 """
 
@@ -36,7 +36,7 @@ def test_the_first_screen_is_a_finished_race_that_says_it_is_recorded(open_page:
     page = open_page("app.py")
     assert all("broke" in e.value for e in page.error)
     assert "This is a recording" in texts(page)
-    assert len(page.get("bidi_component")) >= 3
+    assert len(charts(page)) >= 3
     assert len(page.dataframe) == 2
 
 
