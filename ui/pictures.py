@@ -77,7 +77,7 @@ def _confusion(run: Recording, key: str) -> None:
     for place, (config, own) in zip(places, configs, strict=False):
         with place:  # a figure each, so that on a phone they stand one under the other
             figure = confusions(run, members=own["id"].tolist(), theme=theme())
-            chart(figure, f"{key}.{config}", f"Confusion matrix of {config}")
+            chart(figure, f"{key}.{config}.matrix", f"Confusion matrix of {config}")
     st.caption("On validation rows; each row of a matrix is a true class.")
 
 

@@ -13,8 +13,8 @@ def widget(page: AppTest, kind: str, label: str):  # type: ignore[no-untyped-def
 
 
 def kinds(page: AppTest) -> list[str]:
-    """Return the last part of the key of each chart on the page."""
-    return [key.rpartition(".")[2] for key in charts(page)]
+    """Return what each chart on the page shows, once: confusion matrices are a chart for each configuration."""
+    return list(dict.fromkeys(key.split(".")[2] for key in charts(page)))
 
 
 def typed(page: AppTest, label: str, text: str) -> AppTest:
@@ -191,7 +191,7 @@ def test_an_ended_run_shows_curves_yardsticks_table_and_differences(open_page: O
     page = open_page("pages/race.py", run=run)
     assert not page.error, texts(page)
     assert page.query_params["run"] in (run, [run])
-    assert kinds(page) == ["losses", "yardsticks", "forest", "confusion"]
+    assert kinds(page) == ["losses", "yardsticks", "forest", "matrix", "matrix"]
     final, differences = page.dataframe[0].value, page.dataframe[1].value
     assert final["configuration"].tolist() == ["bce_with_logits", "hinge"]
     assert "±" in final["Accuracy"][0]
