@@ -241,7 +241,7 @@ def test_what_was_learned_is_shown_as_the_data_allows(
         page.session_state[f"run.{run}.pictures"] = picture
         page.run()
         assert not page.error, texts(page)
-        assert kinds(page)[-1] in ("boundary", "curve", "prediction", "confusion")
+        assert kinds(page)[-1] in ("boundary", "curve", "prediction", "matrix")
 
 
 def test_members_that_break_are_named_with_their_step(open_page: Open, store: RunStore) -> None:
