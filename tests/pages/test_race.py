@@ -191,7 +191,7 @@ def test_an_ended_run_shows_curves_yardsticks_table_and_differences(open_page: O
     page = open_page("pages/race.py", run=run)
     assert not page.error, texts(page)
     assert page.query_params["run"] in (run, [run])
-    assert kinds(page) == ["losses", "yardsticks", "forest", "matrix", "matrix"]
+    assert kinds(page) == ["losses", "yardsticks", "forest", "confusion"]
     final, differences = page.dataframe[0].value, page.dataframe[1].value
     assert final["configuration"].tolist() == ["bce_with_logits", "hinge"]
     assert "±" in final["Accuracy"][0]
@@ -241,7 +241,7 @@ def test_what_was_learned_is_shown_as_the_data_allows(
         page.session_state[f"run.{run}.pictures"] = picture
         page.run()
         assert not page.error, texts(page)
-        assert kinds(page)[-1] in ("boundary", "curve", "prediction", "matrix")
+        assert kinds(page)[-1] in ("boundary", "curve", "prediction", "confusion")
 
 
 def test_members_that_break_are_named_with_their_step(open_page: Open, store: RunStore) -> None:
