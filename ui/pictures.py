@@ -21,7 +21,10 @@ _MATRICES_PER_ROW = 3
 
 
 def show_pictures(run: Recording, key: str) -> None:
-    """Draw a tab for each kind of picture that the run has; only the open one is computed."""
+    """Draw a tab for each kind of picture that the run has; only the open one is computed.
+
+    Their sliders move the mark in the run's other charts too, which share its `key` as their link.
+    """
     drawn: dict[str, tuple[str, Callable[[Recording, str], None]]] = {
         "boundary": ("Decision boundary", _boundary),
         "curve": ("Fitted curve", _curve),
@@ -36,14 +39,19 @@ def show_pictures(run: Recording, key: str) -> None:
     for tab, kind in zip(tabs, kinds, strict=True):
         if tab.open:
             with tab, shown():
-                drawn[kind][1](run, f"{key}.{kind}")
+                drawn[kind][1](run, key)
 
 
 def _boundary(run: Recording, key: str) -> None:
     first = run.members[run.members["id"].isin(pictured(run, "boundary"))].drop_duplicates("config")
     members = [int(member) for member in first["id"]][:_MOST_PANELS]
     figure = boundary_over_time(run, members, points=_points(run), theme=theme())
-    chart(figure, key, "Decision boundary of one seed of each configuration, with a slider over steps", link=key)
+    chart(
+        figure,
+        f"{key}.boundary",
+        "Decision boundary of one seed of each configuration, with a slider over steps",
+        link=key,
+    )
     margins = [loss.label for loss in run.spec.losses if not loss.info.probabilistic]
     st.caption(
         "The points are training rows; one seed of each configuration."
@@ -58,7 +66,7 @@ def _boundary(run: Recording, key: str) -> None:
 def _curve(run: Recording, key: str) -> None:
     points = _points(run)
     figure = fits(run, data=(points.x, points.target) if points else None, theme=theme())
-    chart(figure, key, "Data and the curve that each configuration fits, with a slider over steps", link=key)
+    chart(figure, f"{key}.curve", "Data and the curve that each configuration fits, with a slider over steps", link=key)
     st.caption("The points are training rows, and the axis keeps to them: a curve that ran away is off the picture.")
 
 
@@ -66,8 +74,10 @@ def _prediction(run: Recording, key: str) -> None:
     targets = [str(name) for name in run.facts["data"]["targets"]]
     column = 0
     if len(targets) > 1:
-        column = st.selectbox("target", range(len(targets)), format_func=targets.__getitem__, key=f"{key}.target")
-    chart(predictions(run, target=column, theme=theme()), key, "Predicted against true values")
+        column = st.selectbox(
+            "target", range(len(targets)), format_func=targets.__getitem__, key=f"{key}.prediction.target"
+        )
+    chart(predictions(run, target=column, theme=theme()), f"{key}.prediction", "Predicted against true values")
 
 
 def _confusion(run: Recording, key: str) -> None:
@@ -77,7 +87,7 @@ def _confusion(run: Recording, key: str) -> None:
     for place, (config, own) in zip(places, configs, strict=False):
         with place:  # a figure each, so that on a phone they stand one under the other
             figure = confusions(run, members=own["id"].tolist(), theme=theme())
-            chart(figure, f"{key}.{config}.matrix", f"Confusion matrix of {config}")
+            chart(figure, f"{key}.confusion.{config}", f"Confusion matrix of {config}")
     st.caption("On validation rows; each row of a matrix is a true class.")
 
 
