@@ -73,16 +73,17 @@ class RunStore:
         content = encode(new_manifest(run_id, name or spec.title, spec, status, now, double=is_double(spec)))
         with disk_errors(f"create a run in {self.root}"):
             self.root.mkdir(parents=True, exist_ok=True)
-            draft = self.root / f".new-{run_id}"
-            draft.mkdir()
-            try:
-                replace_file(draft / FILE, content)
-                if os.path.lexists(self.root / run_id):
-                    raise StoreError(f"there is a run {run_id} already; choose another id, or none")
-                draft.rename(self.root / run_id)  # it appears whole
-            except BaseException:
-                shutil.rmtree(draft)
-                raise
+            with self._tidying():
+                draft = self.root / f".new-{run_id}"
+                draft.mkdir()
+                try:
+                    replace_file(draft / FILE, content)
+                    if os.path.lexists(self.root / run_id):
+                        raise StoreError(f"there is a run {run_id} already; choose another id, or none")
+                    draft.rename(self.root / run_id)  # it appears whole
+                except BaseException:
+                    shutil.rmtree(draft)
+                    raise
         return run_id
 
     def path(self, run_id: str) -> Path:
@@ -187,7 +188,7 @@ class RunStore:
                     raise StoreError(f"run {folder.name} is being recorded and was not deleted: cancel it first")
                 locks.callback(os.close, lock)
             for folder in folders:
-                with disk_errors(f"delete {folder}"):
+                with disk_errors(f"delete {folder}"), self._tidying():
                     trash = self.root / f".trash-{folder.name}"
                     folder.rename(trash)  # gone from the list at once, even if the rest is interrupted
                     freed += _size(trash)
@@ -216,11 +217,24 @@ class RunStore:
         for name in sorted(os.listdir(self.root)) if self.root.is_dir() else []:
             folder = self.root / name
             if name.startswith((".trash-", ".new-")):
-                with disk_errors(f"tidy {folder}"):
-                    shutil.rmtree(folder)
+                with disk_errors(f"tidy {folder}"), self._tidying():
+                    if folder.is_dir():  # whoever was at work on it may have finished meanwhile
+                        shutil.rmtree(folder)
             elif name in unended or (is_id(name) and not folder.is_symlink() and (folder / "live").is_dir()):
-                marked += [name] if self._recover(folder, queued=queued) else []
+                marked += self._recover_unless_gone(folder, queued=queued)
         return marked
+
+    def _tidying(self) -> contextlib.AbstractContextManager[None]:
+        """Keep drafts and trash to oneself: whatever of them is there while nobody holds this was left by a crash."""
+        return folder_lock(self.root.resolve())
+
+    def _recover_unless_gone(self, folder: Path, *, queued: bool) -> builtins.list[str]:
+        try:
+            return [folder.name] if self._recover(folder, queued=queued) else []
+        except StoreError:
+            if folder.is_dir():
+                raise
+            return []  # deleted by another process meanwhile
 
     def _recover(self, folder: Path, *, queued: bool) -> bool:
         with disk_errors(f"recover {folder}"):

@@ -151,3 +151,33 @@ def test_a_kill_while_it_ends_loses_no_row(store, spec, child):
         np.testing.assert_array_equal(after.steps["step"], np.arange(400_000))
         assert (store.path(run_id) / "live").exists() == (after.status == "interrupted")
         assert not list(store.path(run_id).glob(".*.tmp"))
+
+
+def test_another_server_that_starts_leaves_runs_alone_that_are_being_made_or_deleted(store, spec, child):
+    code = """
+        import sys
+        from lossdiag.spec import ExperimentSpec
+        from lossdiag.store import RunStore
+        store = RunStore(sys.argv[1])
+        for _ in range(150):
+            store.delete([store.create(ExperimentSpec())])
+    """
+    kept = store.create(spec)
+    process = child(code, store.root)
+    while process.poll() is None:
+        store.recover(queued=False)
+    assert process.communicate()[1] == ""
+    assert list(store.list()["id"]) == [kept]
+    assert not [p for p in store.root.iterdir() if p.name.startswith((".new-", ".trash-"))]
+
+
+def test_drafts_and_trash_that_a_crash_left_are_swept_even_behind_a_link(store, spec, tmp_path):
+    kept = store.create(spec)
+    for left in (".new-r20250131-aaaaaaaa", ".trash-r20250131-aaaaaaaa"):
+        (store.root / left).mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(store.root)
+    linked = RunStore(link)
+    linked.recover(queued=False)
+    made = linked.create(spec)
+    assert sorted(p.name for p in store.root.iterdir() if p.is_dir()) == sorted([kept, made])
