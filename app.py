@@ -10,6 +10,10 @@ from ui.start import show_recorded, ways_on
 
 with page("Start"):
     st.markdown("#### Which loss wins, and why?")
+    st.markdown(
+        "lossdiag trains small networks side by side that differ in their loss only, over several seeds, and records "
+        "every step: see which loss does best on your data, by how much, and what went wrong where training broke."
+    )
     sample = None
     with shown():
         sample = reads.sample_run()

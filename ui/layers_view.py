@@ -15,6 +15,10 @@ from ui.errors import shown
 from ui.standing import say_no_steps, show_alarms, show_events, show_standing
 from ui.text import plain
 
+_NORM_HELP = (
+    "The length of the loss's gradient for a layer's weights, before clipping. Much smaller in the first layers than "
+    "in the last: the gradient vanishes on its way back. Growing step after step: it explodes."
+)
 _TICK = 2.0
 
 
@@ -66,7 +70,7 @@ def _choose(run: Recording) -> Choice:
 
 def _draw(run: Recording, choice: Choice, key: str) -> None:
     who = {"config": choice.config} if choice.mean else {"member": choice.member}
-    st.markdown("##### Gradient norm of every layer")
+    st.markdown("##### Gradient norm of every layer", help=_NORM_HELP)
 
     def heatmap(steps: tuple[float, float] | None) -> go.Figure:
         return gradient_heatmap(run, **who, x_range=steps, theme=theme())

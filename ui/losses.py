@@ -11,7 +11,7 @@ import streamlit as st
 
 from lossdiag.errors import SpecError
 from lossdiag.registry import LossInfo, Param, ParamValue, Task, loss_cards
-from lossdiag.spec import LossSpec
+from lossdiag.spec import ExperimentSpec, LossSpec
 from ui import state
 from ui.controls import Shape, initial, number
 from ui.text import plain
@@ -54,23 +54,34 @@ def choose_losses(losses: Sequence[LossSpec], task: Task) -> tuple[LossSpec, ...
     picked = st.multiselect("losses", options, key=key, format_func=_title, help=about, wrap=True)
     if not picked:
         raise SpecError("No loss is chosen; choose at least one.")
+    st.session_state[_last(task)] = picked
     return tuple(_parameters(chosen, drafted.get(chosen), picked) for chosen in picked)
 
 
 def _keep_fitting(key: str, drafted: dict[str, LossSpec], names: Sequence[str], task: Task) -> None:
-    """Start the picker at the draft's losses; drop those that do not fit the task, and say so."""
+    """Start the picker at the draft's losses; replace those that do not fit the task, and say so.
+
+    In their place come the losses last raced on such a task, else those of an untouched experiment, else the first.
+    """
     initial(key, list(drafted))
     held: list[str] = st.session_state[key]
     fit = [s for s in held if _name(s) in names]
     if fit != held:
-        st.session_state[key] = fit or list(names[:3])
-        gone = ", ".join(plain(s) for s in held if s not in fit)
+        usual = [loss.name for loss in ExperimentSpec().losses if loss.name in names]
+        st.session_state[key] = fit or st.session_state.get(_last(task)) or usual or list(names[:3])
+        gone = ", ".join(plain(_title(s)) for s in held if s not in fit)
         st.info(f"Not for a {task} target, so taken out: {gone}.", icon=":material/info:")
+
+
+def _last(task: Task) -> str:
+    return state.key(f"losses.last.{task}")
 
 
 def _parameters(chosen: str, drafted: LossSpec | None, picked: Sequence[str]) -> LossSpec:
     card = loss_cards()[_name(chosen)]
     if not card.params:
+        with st.expander(_title(chosen), key=state.key(f"box.{chosen}")):
+            _about(card)
         return LossSpec(name=card.name)
     values = drafted.values if drafted else {p.name: p.default for p in card.params}
     given: dict[str, ParamValue] = {}
@@ -91,7 +102,7 @@ def _parameters(chosen: str, drafted: LossSpec | None, picked: Sequence[str]) ->
 
 
 def _about(card: LossInfo) -> None:
-    st.markdown(plain(card.summary))
+    st.markdown(f"`{card.name}`: {plain(card.summary)}")
     st.latex(card.formula)
     for trap in card.traps:
         st.caption(f":material/warning: {plain(trap)}")

@@ -13,6 +13,7 @@ from lossdiag.registry import YARDSTICKS
 from lossdiag.store import Recording
 from ui.charts import chart, theme
 from ui.text import plain
+from ui.words import SEED, YARDSTICK
 
 _SPLIT = "val"
 
@@ -21,9 +22,12 @@ def show_results(run: Recording, key: str) -> None:
     """Draw the final table and the paired differences of a run that has ended."""
     if run.evals.empty:
         return
-    st.markdown("##### At the end, on validation rows")
+    ended = run.status in ("finished", "stopped")
+    st.markdown(f"##### {'At the end' if ended else 'When last evaluated'}, on validation rows", help=YARDSTICK)
     table = final_table(run, split=_SPLIT)
-    st.dataframe(final_view(table), hide_index=True, key=f"{key}.final")
+    pinned = {"configuration": st.column_config.TextColumn(pinned=True)}
+    st.dataframe(final_view(table), hide_index=True, key=f"{key}.final", column_config=pinned)
+    st.caption("Mean ± standard deviation over seeds; ★ marks the best mean, which may be chance: see the differences.")
     for sentence in _left_out(table):
         st.caption(sentence)
     if table["config"].nunique() > 1:
@@ -58,7 +62,7 @@ def final_view(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _differences(run: Recording, key: str) -> None:
-    st.markdown("##### Differences, paired by seed")
+    st.markdown("##### Differences, paired by seed", help=SEED)
     metrics = yardsticks_of(run)
     if not metrics:
         return
@@ -87,7 +91,7 @@ def difference_view(table: pd.DataFrame, metric: str) -> pd.DataFrame:
             "difference": f"{row['config']} − {row['baseline']}",
             "mean": _number(row["mean"]),
             "sd": _number(row["sd"]).lstrip("+"),
-            "95 % interval": _interval(row["low"], row["high"]),
+            "95 % interval": _interval(row["low"], row["high"], row["n"]),
             "seeds": row["n"],
             "says": _says(row["low"], row["high"], metric),
             "left out": ", ".join(f"seed {seed}" for seed in row["lost_seeds"]),
@@ -122,8 +126,10 @@ def _left_out(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _interval(low: float, high: float) -> str:
-    return f"{_number(low)} to {_number(high)}" if math.isfinite(low) else "needs two seeds"
+def _interval(low: float, high: float, seeds: int) -> str:
+    if math.isfinite(low):
+        return f"{_number(low)} to {_number(high)}"
+    return "no seed is left" if seeds == 0 else "needs two seeds"
 
 
 def _mean_sd(mean: float, sd: float) -> str:

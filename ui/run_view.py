@@ -19,8 +19,10 @@ from ui.pictures import show_pictures
 from ui.results import show_results, title_of
 from ui.standing import say_no_steps, show_alarms, show_events, show_standing
 from ui.text import plain
+from ui.words import MEMBER, SEED, YARDSTICK
 
 _SMOOTHING = (0.0, 0.6, 0.9, 0.97, 0.99)
+_SMOOTH_HELP = "Weight of the past in a running mean; 0 is none. The raw curve stays in sight."
 _TICK = 1.0
 _WIDE = 1e4
 
@@ -85,9 +87,10 @@ def show_curves(run: Recording, key: str) -> None:
             key=f"{key}.yardstick",
             format_func=title_of,
             required=True,
-            help="\n".join(f"- **{YARDSTICKS[y].title}**: {plain(YARDSTICKS[y].help)}" for y in yardsticks),
+            help=f"{YARDSTICK}\n\n"
+            + "\n".join(f"- **{YARDSTICKS[y].title}**: {plain(YARDSTICKS[y].help)}" for y in yardsticks),
         )
-        log = look.log and YARDSTICKS[metric or yardsticks[0]].low == 0  # others may be negative
+        log = look.log and _falls_to_zero(metric or yardsticks[0])
         figure = yardstick_curves(
             run, metric or yardsticks[0], members=look.members, by=look.by, log_y=log, theme=theme()
         )
@@ -99,7 +102,7 @@ def _switches(run: Recording, key: str) -> Look:
         if f"{key}.log" not in st.session_state:
             st.session_state[f"{key}.log"] = _wide(run)
         log = st.toggle("log axis", key=f"{key}.log")
-        smoothing = st.select_slider("smoothing", _SMOOTHING, key=f"{key}.smoothing", width=180)
+        smoothing = st.select_slider("smoothing", _SMOOTHING, key=f"{key}.smoothing", width=180, help=_SMOOTH_HELP)
         labels = dict(zip(run.members["id"], run.members["label"], strict=True))
         members = st.multiselect(
             "single members",
@@ -108,8 +111,14 @@ def _switches(run: Recording, key: str) -> Look:
             format_func=labels.__getitem__,
             placeholder="mean and band over seeds",
             max_selections=12,
+            help=f"{MEMBER} {SEED}",
         )
     return Look(log, float(smoothing), tuple(members) or None, "member" if members else "config")
+
+
+def _falls_to_zero(metric: str) -> bool:
+    """Return whether a log axis shows more of a yardstick: not of a share whose news is near 1, nor of negatives."""
+    return YARDSTICKS[metric].low == 0 and YARDSTICKS[metric].better == "low"
 
 
 def _wide(run: Recording) -> bool:

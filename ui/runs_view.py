@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from lossdiag.data import list_uploads
 from lossdiag.figures import overlay_runs
 from lossdiag.registry import YARDSTICKS
 from lossdiag.spec import to_query
@@ -101,6 +102,8 @@ def compare(runs: Mapping[str, Recording], chosen: int) -> None:
     else:
         st.dataframe(table, hide_index=True)
     st.markdown("##### Together")
+    if len({run.spec.data for run in runs.values()}) > 1:
+        st.caption("Not all of these runs learn from the same data, so their yardsticks do not measure the same thing.")
     metrics = [y for y in YARDSTICKS if any((run.evals["metric"] == y).any() for run in runs.values())]
     if not metrics:
         st.caption("None of these runs has been evaluated.")
@@ -129,6 +132,8 @@ def remove(run_ids: list[str]) -> None:
 def _view(runs: pd.DataFrame) -> pd.DataFrame:
     shown = runs[_COLUMNS].copy()
     shown["tags"] = [", ".join(tags) for tags in runs["tags"]]
+    files = {info.source: info.filename for info in list_uploads(reads.store().uploads)}
+    shown["data"] = [files.get(source, source) for source in runs["data"]]
     return shown
 
 

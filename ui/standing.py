@@ -11,6 +11,7 @@ import streamlit as st
 
 from lossdiag.store import END_STATUSES, Recording, Status
 from ui.text import counted, duration, plain
+from ui.words import KINDS, KINDS_HELP, MEMBER, happened, sentence
 
 _Color: TypeAlias = Literal["blue", "green", "orange", "red", "gray"]
 _LOOKS: dict[Status, tuple[str, _Color]] = {
@@ -24,10 +25,10 @@ _LOOKS: dict[Status, tuple[str, _Color]] = {
 }
 _ADVICE: dict[Status, str] = {
     "failed": "Nothing more will be recorded. Change what the message names and run it again.",
-    "interrupted": "The process that trained it is gone: it crashed, was killed, or the server ended. "
-    "What was recorded until then is kept. Run it again to have it whole.",
+    "interrupted": "What was recorded until then is kept. Run it again to have it whole.",
     "cancelled": "What was recorded until then is kept.",
 }
+_GONE = "The process that trained it is gone: it crashed, was killed, or the server ended."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def show_standing(run: Recording) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{plain(run.name)}**", width="content")
         st.badge(status, icon=icon, color=color)
-        st.caption(plain(_length(run)), width="content")
+        st.caption(plain(_length(run)), width="content", help=MEMBER)
     if status == "queued":
         st.info("It waits for a free worker and starts by itself.", icon=icon)
     elif status not in END_STATUSES:
@@ -69,8 +70,9 @@ def show_standing(run: Recording) -> None:
         st.progress(at.share, text=f"step {at.step:,} of {at.steps:,}{left}")
     elif status in _ADVICE:
         show = st.error if status == "failed" else st.warning
-        why = f"{plain(run.detail).rstrip('.')}. " if run.detail and not run.detail.startswith(status) else ""
-        show(f"This run {_ended_as(status)}. {why}{_ADVICE[status]}", icon=icon)
+        show(" ".join(filter(None, (f"This run {_ended_as(status)}.", plain(_why(run)), _ADVICE[status]))), icon=icon)
+    elif status == "stopped":
+        st.caption(f"This run ended early: {plain(run.detail)}.")
 
 
 def show_alarms(run: Recording, *, most: int = 3) -> None:
@@ -79,7 +81,8 @@ def show_alarms(run: Recording, *, most: int = 3) -> None:
     blown = _first_of(run, "explosion")
     blown = blown[~blown["member"].isin(broken["member"])]
     if not broken.empty:
-        st.error(_alarm(run, broken, "broke", most), icon=":material/error:")
+        ended = "broke, which ended their training; each is kept as it last was well"
+        st.error(_alarm(run, broken, ended, most), icon=":material/error:")
     if not blown.empty:
         st.warning(_alarm(run, blown, "blew up, but went on", most), icon=":material/warning:")
 
@@ -93,7 +96,7 @@ def _first_of(run: Recording, kind: str) -> pd.DataFrame:
 def _alarm(run: Recording, events: pd.DataFrame, what: str, most: int) -> str:
     labels = dict(zip(run.members["id"], run.members["label"], strict=True))
     lines = [
-        f"- **{plain(labels.get(row['member'], 'the run'))}** at step {row['step']:,}: {plain(row['detail'])}"
+        f"- **{plain(labels.get(row['member'], 'the run'))}** at step {row['step']:,}: {plain(happened(row))}"
         + _prelude(run, row["member"], row["step"])
         for row in events.head(most).to_dict("records")
     ]
@@ -108,8 +111,8 @@ def _prelude(run: Recording, member: int, step: int) -> str:
     before = events[(events["member"] == member) & (events["kind"] == "explosion") & (events["step"] < step)]
     if before.empty:
         return ""
-    first = before.sort_values("step", kind="stable").iloc[0]
-    return f"; it began to blow up at step {int(first['step']):,}: {plain(first['detail'])}"
+    first = before.sort_values("step", kind="stable").iloc[0].to_dict()
+    return f"; it began at step {first['step']:,}, where {plain(happened(first))}"
 
 
 def event_table(run: Recording) -> pd.DataFrame:
@@ -117,7 +120,8 @@ def event_table(run: Recording) -> pd.DataFrame:
     labels = dict(zip(run.members["id"], run.members["label"], strict=True))
     events = run.events.sort_values("step", kind="stable")
     who = [labels.get(m, "the whole run") for m in events["member"]]
-    return events.assign(who=who)[["step", "who", "kind", "where", "layer", "detail"]]
+    what = events["kind"].map(lambda kind: KINDS.get(kind, kind))
+    return events.assign(who=who, what=what)[["step", "who", "what", "where", "layer", "detail"]]
 
 
 def show_events(run: Recording) -> None:
@@ -129,7 +133,11 @@ def show_events(run: Recording) -> None:
     box = st.expander(counted(len(run.events), "event"), icon=":material/list:", key="events", on_change="rerun")
     if box.open:
         with box:
-            st.dataframe(event_table(run), hide_index=True)
+            look = {
+                "what": st.column_config.TextColumn(help=KINDS_HELP),
+                "detail": st.column_config.TextColumn(width="large"),
+            }
+            st.dataframe(event_table(run), hide_index=True, column_config=look)
 
 
 def say_no_steps(run: Recording) -> None:
@@ -142,6 +150,14 @@ def _length(run: Recording) -> str:
     if run.started is None or run.ended is None:
         return members
     return f"{members}, {duration((run.ended - run.started).total_seconds())}"
+
+
+def _why(run: Recording) -> str:
+    """Return the run's own word on its end as a sentence; empty where it only repeats the status."""
+    if run.status == "interrupted" and not run.detail:
+        return _GONE
+    detail = run.detail.partition("; what was recorded is kept")[0]
+    return "" if detail.startswith(run.status) else sentence(detail)
 
 
 def _ended_as(status: Status) -> str:

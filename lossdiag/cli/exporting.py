@@ -24,6 +24,10 @@ def export_run(run: str, to: str, *, table: str, out: Path | None, runs: Path, a
     recording = find(run, runs)
     name = recording.id if to == "spec" else f"{recording.id}-{table}"
     path = out or Path(name + _SUFFIX[to])
+    if not path.parent.is_dir():
+        raise StoreError(
+            f"cannot write {path}: there is no folder {path.parent}; make it, or choose another with --out"
+        )
     rows: int | None = None
     if to == "spec":
         export_spec(recording, path)

@@ -76,6 +76,9 @@ def test_run_trains_a_file_and_export_writes_it_out(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert set(pd.read_parquet(tmp_path / f"{run_id}-evals.parquet")["split"]) == {"train", "val"}
     assert lossdiag(tmp_path, "export", run_id, "--runs", "elsewhere", "--to", "spec").returncode == 0
+    lost = lossdiag(tmp_path, "export", run_id, "--runs", "elsewhere", "--to", "csv", "--out", "no/such/x.csv")
+    assert (lost.returncode, lost.stdout) == (2, "")
+    assert "there is no folder no/such" in lost.stderr
     again = lossdiag(tmp_path, "run", f"{run_id}.yaml", "--set", "train.steps=1")
     assert again.returncode == 0, again.stderr
 

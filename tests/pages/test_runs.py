@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lossdiag.spec import from_yaml
+from lossdiag.data import save_upload
+from lossdiag.spec import ExperimentSpec, from_yaml
 from lossdiag.store import RunStore
 from tests.pages.conftest import Open, charts, recorded, texts
 from ui.download import tables_zip
@@ -65,6 +66,22 @@ def test_two_runs_are_compared_by_what_differs(open_page: Open, store: RunStore)
     assert differing["value"].tolist() == ["optimizer.lr"]
     assert sorted(differing.iloc[0, 1:]) == ["0.01", "0.5"]
     assert len(charts(page)) == 1
+    assert "same data" not in texts(page)
+
+
+def test_runs_on_different_data_are_compared_with_a_warning(open_page: Open, store: RunStore) -> None:
+    recorded(store)
+    recorded(store, data={"source": "synthetic:moons", "n": 80})
+    page = tick(open_page("pages/runs.py"), [0, 1])
+    assert not page.error, texts(page)
+    assert "Not all of these runs learn from the same data" in texts(page)
+
+
+def test_an_upload_is_listed_by_the_name_of_its_file(open_page: Open, store: RunStore) -> None:
+    rows = "\n".join(f"{i},{i % 7},{i % 2}" for i in range(60))
+    source = save_upload(f"a,b,c\n{rows}".encode(), "mine.csv", store.uploads)
+    store.create(ExperimentSpec.parse({"data": {"source": source}}))
+    assert open_page("pages/runs.py").dataframe[0].value["data"].tolist() == ["mine.csv"]
 
 
 def test_delete_asks_first_and_says_how_much_it_freed(open_page: Open, store: RunStore) -> None:

@@ -56,3 +56,10 @@ def test_an_interval_says_which_is_better_or_that_it_cannot_tell(
     assert view["says"][0] == says
     assert view["difference"][0] == "a − b"
     assert view["left out"][0] == "seed 3"
+
+
+@pytest.mark.parametrize(("seeds", "said"), [(0, "no seed is left"), (1, "needs two seeds")])
+def test_where_there_is_no_interval_it_says_why(seeds: int, said: str) -> None:
+    row = {"config": "a", "baseline": "b", "mean": 0.2, "sd": math.nan, "low": math.nan, "high": math.nan}
+    view = difference_view(pd.DataFrame([row | {"n": seeds, "lost_seeds": ()}]), "accuracy")
+    assert view["95 % interval"][0] == said

@@ -48,4 +48,5 @@ def test_events_are_listed_in_order_with_the_names_of_their_members(tmp_path: Pa
         writer.finish("finished")
     table = event_table(store.open(run))
     assert table["step"].tolist() == [4, 9, 12]
+    assert table["what"].tolist() == ["blew up", "broke", "stopped"]
     assert table["who"].tolist() == ["bce_with_logits seed 0", "hinge seed 0", "the whole run"]
