@@ -147,6 +147,17 @@ def test_an_explosion_is_told_before_the_loss_is_not_finite(sink: Any) -> None:
         assert kinds.count(("explosion", "gradient")) == 1
 
 
+@pytest.mark.parametrize(("peak", "told"), [(9.0, 0), (11.0, 1)])
+def test_a_gradient_that_was_nearly_zero_does_not_explode_by_growing_to_a_common_size(peak: float, told: int) -> None:
+    # As at the end of a fit that has become perfect, or on the plateau that a saturated start lies on.
+    norm = np.random.default_rng(0).lognormal(-6.0, 0.2, size=(500, 1))
+    norm[[3, 300], 0] = peak
+    (chunk,) = chunks_of(np.ones_like(norm), [])
+    chunk.figures.norms[:, 0, 2] = norm
+    found = Watch([0], ["output"], sudden_rates=[False]).look(chunk, np.full(1, 10**6))
+    assert [(e.kind, e.where, e.step) for e in found] == [("explosion", "gradient", s) for s in (3, 300)] * told
+
+
 def test_step_schedules_report_every_change_and_smooth_ones_none(sink: Any) -> None:
     schedule = {"name": "step", "every": 70}
     grid = {"schedule.name": ["step", "cosine"]}
