@@ -31,7 +31,8 @@ SIX_LOSSES = [
     "hinge",
     "brier",
 ]
-ROUNDS = 5
+SEEDS = 10
+ROUNDS = 3
 
 
 def plain_loop(data: Prepared, loss: LossSpec, seed: int, steps: int) -> float:
@@ -82,22 +83,21 @@ def main(rounds: int = ROUNDS) -> None:
                 for _ in range(rounds)
             ]
             _row(f"K = 1, {steps} steps: recorded / plain", pairs, lambda plain, own: own / plain)
-        for steps in (300, 1000, 3000):
-            pairs = [_sixty(data, losses, steps, root) for _ in range(rounds)]
+        for steps, times in ((300, rounds), (1000, rounds), (3000, 1)):
+            pairs = [_many(data, losses, SEEDS, steps, root) for _ in range(times)]
             _row(f"K = 60, {steps} steps: 60 plain / recorded", pairs, lambda plain, own: plain / own)
-        pairs = [
-            (1000 * plain_loop(data, losses[0], 0, 300), recorded(data, SIX_LOSSES[:4], 250, 300, root))
-            for _ in range(2)
-        ]
+        pairs = [_many(data, losses[:4], 250, 300, root)]
         _row("K = 1000, 300 steps: 1000 plain / recorded", pairs, lambda plain, own: plain / own)
 
 
-def _sixty(data: Prepared, losses: Sequence[LossSpec], steps: int, root: Path) -> tuple[float, float]:
-    """Time 60 plain loops against one stack; three loops before and three after it stand for all sixty."""
-    before = sum(plain_loop(data, loss, seed, steps) for seed, loss in enumerate(losses[:3]))
-    own = recorded(data, SIX_LOSSES, 10, steps, root)
-    after = sum(plain_loop(data, loss, seed, steps) for seed, loss in enumerate(losses[3:]))
-    return 10 * (before + after), own
+def _many(data: Prepared, losses: Sequence[LossSpec], seeds: int, steps: int, root: Path) -> tuple[float, float]:
+    """Time a stack against one plain loop for each of its members, half of them before it and half after."""
+    loops = [(loss, seed) for seed in range(seeds) for loss in losses]
+    half = len(loops) // 2
+    before = sum(plain_loop(data, loss, seed, steps) for loss, seed in loops[:half])
+    own = recorded(data, [loss.model_dump() for loss in losses], seeds, steps, root)
+    after = sum(plain_loop(data, loss, seed, steps) for loss, seed in loops[half:])
+    return before + after, own
 
 
 def _row(what: str, pairs: list[tuple[float, float]], ratio: Callable[[float, float], float]) -> None:
