@@ -24,7 +24,9 @@ from lossdiag.train.stack_run import MAX_CHUNK
 
 # Seconds between two flushes; the bar is half a second, and a step may turn out slower than those before.
 _FLUSH = 0.35
-_FIRST_CHUNK = 8
+# The first round is short, for nobody knows yet how long a step takes; a single one where the stacks together have this
+# many parameters, of which eight steps may take a minute.
+_FIRST_CHUNK, _LARGE = 8, 500_000
 
 Clock = Callable[[], float]
 
@@ -77,7 +79,8 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
 
 def _run(spec: ExperimentSpec, sink: Sink, lanes: list[Lane], should_stop: Callable[[], bool], clock: Clock) -> Outcome:
     begin = clock()
-    pace = _Pace(clock)
+    size = sum(lane.run.stack.weights.numel() for lane in lanes)
+    pace = _Pace(clock, _FIRST_CHUNK if size < _LARGE else 1)
     status: RunEnd = "finished"
     detail = ""
     while any(not lane.done for lane in lanes):
@@ -111,8 +114,8 @@ def _run(spec: ExperimentSpec, sink: Sink, lanes: list[Lane], should_stop: Calla
 class _Pace:
     """How many steps a round may take, so that every stack is flushed about every `_FLUSH` seconds."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.count = _FIRST_CHUNK
+    def __init__(self, clock: Clock, first: int) -> None:
+        self.count = first
         self._clock, self._then = clock, clock()
 
     def adapt(self) -> None:

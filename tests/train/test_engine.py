@@ -119,6 +119,22 @@ def test_the_recording_does_not_depend_on_how_often_it_is_flushed(
         assert one.equals(other)
 
 
+@pytest.mark.parametrize(("width", "first"), [(16, 8), (512, 1)])
+def test_the_first_flush_of_a_large_stack_waits_for_one_step_only(
+    width: int, first: int, sink: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+    append = sink.append
+    monkeypatch.setattr(
+        sink,
+        "append",
+        lambda table, rows: (flushed.append(rows.num_rows) if table == "steps" else None, append(table, rows)),
+    )
+    train(spec_of(seeds=1, losses=["hinge"], model={"width": width, "depth": 3}, train={"steps": 9}), sink)
+    assert flushed[0] == first
+    assert sum(flushed) == 9
+
+
 def test_every_step_of_every_member_and_layer_is_recorded_once(sink: Any) -> None:
     spec = spec_of(seeds=3, grid={"model.depth": [0, 2]})
     outcome = train(spec, sink)
