@@ -26,7 +26,7 @@ _NOT_PROPER = (
 _SMALL = "Its values and gradients are smaller than those of cross entropy: compare by yardsticks, retune the rate."
 
 
-def _focal(margin: Tensor, gamma: float) -> Tensor:
+def _focal(margin: Tensor, gamma: float | Tensor) -> Tensor:
     """Return (1 - p_t)^gamma * -log(p_t) for p_t = sigmoid(margin)."""
     return torch.exp(gamma * F.logsigmoid(-margin)) * -F.logsigmoid(margin)
 
@@ -54,7 +54,7 @@ def _focal(margin: Tensor, gamma: float) -> Tensor:
         "Labels must be 0 or 1: soft labels have no p_t.",
     ),
 )
-def focal_binary(pred: Tensor, target: Tensor, *, gamma: float = 2.0, alpha: float = 0.25) -> Tensor:
+def focal_binary(pred: Tensor, target: Tensor, *, gamma: float | Tensor = 2.0, alpha: float | Tensor = 0.25) -> Tensor:
     """Binary cross entropy times (1 - p_t)^gamma, so that easy rows count little.
 
     Made for many easy negatives; takes logits and labels [..., B, D] and averages over the D labels.
@@ -86,7 +86,7 @@ def focal_binary(pred: Tensor, target: Tensor, *, gamma: float = 2.0, alpha: flo
         "Some libraries divide by the number of classes as well; their values are that much smaller.",
     ),
 )
-def focal(pred: Tensor, target: Tensor, *, gamma: float = 2.0, weight: Tensor | None = None) -> Tensor:
+def focal(pred: Tensor, target: Tensor, *, gamma: float | Tensor = 2.0, weight: Tensor | None = None) -> Tensor:
     """Cross entropy times (1 - p_t)^gamma, so that easy rows count little.
 
     Takes logits [..., B, C] and class indices [..., B].

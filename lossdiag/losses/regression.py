@@ -147,7 +147,7 @@ def log_cosh(pred: Tensor, target: Tensor) -> Tensor:
         _COUNTS,
     ),
 )
-def quantile(pred: Tensor, target: Tensor, *, q: float = 0.5) -> Tensor:
+def quantile(pred: Tensor, target: Tensor, *, q: float | Tensor = 0.5) -> Tensor:
     """Absolute error that weighs too-low predictions by q and too-high ones by 1 - q.
 
     Minimised by the conditional q-quantile; two of them make a prediction interval.

@@ -2,12 +2,15 @@
 
 Six losses are six calls, forward and backward; on small stacks that costs as much as the networks. A grid over a loss's
 parameter is one function, and most of them are arithmetic that a tensor of parameters goes through as a number does.
-Which do is not written down anywhere: each is tried.
+Which do is what the function's annotations say: ``gamma: float | Tensor`` is a promise that any number of values, spread
+over the members, gives what each gives alone, for every prediction. How they are to be spread is found by a trial, which
+also catches a promise that does not hold; without the promise a trial would prove nothing of predictions it did not try.
 """
 
 from __future__ import annotations
 
 import functools
+import typing
 from collections.abc import Callable, Sequence
 
 import torch
@@ -34,7 +37,7 @@ def merged(groups: Sequence[LossGroup], task: Task, outputs: int, like: Tensor) 
     values = [g.loss.values for g in groups]
     varied = {key for key in values[0] if any(v[key] != values[0][key] for v in values)}
     weighted = {p.name for p in loss_cards()[name].params if p.kind == "class_weights"}
-    if not varied <= numbers or any(values[0][key] != "none" for key in weighted):
+    if not varied <= numbers & _spreadable(get(name)) or any(values[0][key] != "none" for key in weighted):
         return None
     fixed: dict[str, ParamValue | None] = {
         key: None if key in weighted else value for key, value in values[0].items() if key not in varied
@@ -45,6 +48,11 @@ def merged(groups: Sequence[LossGroup], task: Task, outputs: int, like: Tensor) 
         if _agrees(functools.partial(get(name), **fixed), groups, varied, axes, task, outputs):
             return function
     return None
+
+
+def _spreadable(fn: LossFn) -> set[str]:
+    """Return the parameters that may be tensors, as the function's annotations say."""
+    return {name for name, kind in typing.get_type_hints(fn).items() if Tensor in typing.get_args(kind)}
 
 
 def _spread(groups: Sequence[LossGroup], varied: set[str], axes: int, like: Tensor) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """Losses of a stack: merged or apart, each member's is its own function's mean."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -65,6 +66,49 @@ def test_a_function_that_asks_for_plain_numbers_gets_them() -> None:
     groups = groups_of("sample:iris", *losses)
     assert merged(groups, "binary", 1, LIKE) is None
     assert make_objective(groups, None, "binary", 1, LIKE).sizes == [3, 3]
+
+
+def test_a_function_that_promises_nothing_is_called_for_each_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Right wherever a trial would look; far out it asks for a plain number, which would end the run there.
+    def far_out(pred: torch.Tensor, target: torch.Tensor, *, q: float = 0.5) -> torch.Tensor:
+        e = target - pred
+        return torch.maximum(q * e, (q - 1) * e).mean(-1) if e.abs().max() < 1e6 else e.abs().mean(-1) * float(q)
+
+    groups = groups_of("sample:diabetes", *[{"name": "quantile", "params": {"q": q}} for q in (0.1, 0.9)])
+    assert merged(groups, "regression", 1, LIKE) is not None
+    monkeypatch.setattr("lossdiag.train.merging.get", lambda name: far_out)
+    assert merged(groups, "regression", 1, LIKE) is None
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "params", "outputs"),
+    [
+        ("regression", "quantile", {"q": (0.01, 0.3, 0.99)}, 2),
+        ("binary", "focal_binary", {"gamma": (0.0, 0.5, 10.0), "alpha": (0.01, 0.5, 0.99)}, 1),
+        ("multiclass", "focal", {"gamma": (0.0, 0.5, 10.0)}, 3),
+    ],
+)
+def test_merged_losses_keep_their_promise_for_every_prediction(
+    task: Any, name: str, params: dict[str, tuple[float, ...]], outputs: int
+) -> None:
+    grid = [dict(zip(params, values, strict=True)) for values in itertools.product(*params.values())]
+    groups = groups_of("sample:iris", *[{"name": name, "params": p} for p in grid], seeds=1)
+    together = merged(groups, task, outputs, torch.empty(0))
+    assert together is not None
+    size = torch.logspace(-30, 30, 40).view(-1, 1)
+    output = torch.randn(len(groups), 40, outputs, generator=torch.Generator().manual_seed(0)) * size
+    output[:, :6] = torch.tensor([0.0, -0.0, torch.inf, -torch.inf, torch.nan, 3e38]).view(-1, 1)
+    output.requires_grad_()
+    target = torch.zeros(len(groups), 40, outputs)
+    target[:, ::2] = 1.0
+    if task == "multiclass":
+        target = target[..., 0].long()
+    values = together(output, target)
+    apart = torch.stack([bind(name, g.loss.values)(output[g.start], target[g.start]) for g in groups])
+    slopes = [torch.autograd.grad(v.sum(), output)[0] for v in (values, apart)]
+    # 1 - 0.99 is off by 1e-6 in float32 unless it is worked out in float64 first.
+    torch.testing.assert_close(values, apart, rtol=3e-6, atol=0.0, equal_nan=True)
+    torch.testing.assert_close(*slopes, rtol=3e-6, atol=0.0, equal_nan=True)
 
 
 def test_class_weights_are_never_merged() -> None:
