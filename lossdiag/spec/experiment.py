@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import reprlib
@@ -141,6 +142,10 @@ class ExperimentSpec(Part):
                 raise ValueError(f"grid path {path!r} must be the same for all members of a run")
             if not values:
                 raise ValueError(f"grid path {path!r} has no values")
+            names = [_read(value) for value in values]
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:  # members of both would have one label, and be taken for one configuration
+                raise ValueError(f"grid path {path!r} lists {twice} twice; values must differ in six digits")
             try:
                 get_path(base, path)
                 if not path.startswith("optimizer."):  # nesterov and momentum are checked together, below
@@ -214,3 +219,11 @@ class ExperimentSpec(Part):
 
 def _plain(value: ParamValue) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _read(value: Any) -> str:
+    """Return how a grid value will be labelled, numbers given as text included."""
+    for kind in (int, float) if isinstance(value, str) else ():
+        with contextlib.suppress(ValueError):
+            return _plain(kind(value))
+    return _plain(value)

@@ -35,7 +35,7 @@ def specs(draw: st.DrawFn) -> ExperimentSpec:
             "grid": draw(
                 st.dictionaries(
                     st.sampled_from(["optimizer.lr", "model.gain", "data.label_noise"]),
-                    st.lists(st.floats(0, 1), min_size=1, max_size=3).map(tuple),
+                    st.lists(st.floats(0, 1), min_size=1, max_size=3, unique_by="{:g}".format).map(tuple),
                     max_size=2,
                 )
             ),

@@ -35,6 +35,8 @@ def test_defaults_are_a_whole_experiment() -> None:
         ({"grid": {"optimizer.lrr": [1]}}, ["grid path 'optimizer.lrr'", "Did you mean 'optimizer.lr'?"]),
         ({"grid": {"optimizer.lr": ["x"]}}, ["optimizer.lr", "'x'", "number"]),
         ({"grid": {"optimizer.lr": []}}, ["optimizer.lr", "no values"]),
+        ({"grid": {"optimizer.lr": [0.1, 0.2, "1e-1"]}}, ["optimizer.lr", "lists 0.1 twice"]),
+        ({"grid": {"optimizer.lr": [0.01, 0.0100000001]}}, ["optimizer.lr", "lists 0.01 twice", "six digits"]),
         ({"grid": {"train.steps": [10, 20]}}, ["train.steps", "same for all members"]),
         ({"grid": {"optimizer.nesterov": [False, True]}}, ["nesterov", "momentum"]),
         ({"optimizer": {"lr": -1}}, ["optimizer.lr", "-1", "greater than or equal to 0"]),
@@ -93,6 +95,12 @@ def test_grid_multiplies_members_and_reaches_into_one_loss_only() -> None:
     assert (alone.optimizer.lr, alone.seeds, alone.grid) == (0.1, (8,), {})
     assert alone.losses == (focal[-1].loss,)
     assert len(alone.members()) == 1
+
+
+def test_grid_values_are_told_apart_by_their_labels() -> None:
+    grid = {"data.seed": [12345678, 12345679], "optimizer.lr": ["1e-3", 0.01], "model.skip": [True, False]}
+    members = ExperimentSpec.parse({"losses": ["mse"], "grid": grid}).members()
+    assert len({m.label for m in members}) == len(members) == 8 * 5
 
 
 def test_patch_and_get_path() -> None:
