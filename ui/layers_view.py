@@ -73,7 +73,7 @@ def _draw(run: Recording, choice: Choice, key: str) -> None:
     st.markdown("##### Gradient norm of every layer", help=_NORM_HELP)
 
     def heatmap(steps: tuple[float, float] | None) -> go.Figure:
-        return gradient_heatmap(run, **who, x_range=steps, theme=theme())
+        return _aligned(gradient_heatmap(run, **who, x_range=steps, theme=theme()))
 
     chart_key = f"{key}.{choice.mean}.heatmap"
     zoomed_chart(heatmap, chart_key, "Gradient norm by layer and step", link=key)
@@ -82,7 +82,7 @@ def _draw(run: Recording, choice: Choice, key: str) -> None:
     if not events.empty:
         rail = event_rail(events, theme=theme())
         rail.update_xaxes(range=zoom(chart_key) or (0, run.spec.train.steps))  # the heatmap's axis
-        chart(rail, f"{key}.rail", "Events over steps", link=key)
+        chart(_aligned(rail), f"{key}.rail", "Events over steps", link=key)
     if choice.mean and len(run.members) > 1:
         label = run.members["label"][run.members["id"] == choice.member].iloc[0]
         st.caption(f"Below: {plain(label)}, as an example; choose a member to see another.")
@@ -91,6 +91,11 @@ def _draw(run: Recording, choice: Choice, key: str) -> None:
         if tab.open:
             with tab:
                 draw(run, choice.member, key)
+
+
+def _aligned(figure: go.Figure) -> go.Figure:
+    """Give the figure the margins that heatmap and event rail share, so that a step is at one place in both."""
+    return figure.update_layout(margin={"l": 80, "r": 72, "autoexpand": False})
 
 
 def _ratios(run: Recording, member: int, key: str) -> None:

@@ -9,9 +9,10 @@ from typing import Literal, TypeAlias
 import pandas as pd
 import streamlit as st
 
+from lossdiag.figures import KIND_TITLES
 from lossdiag.store import END_STATUSES, Recording, Status
 from ui.text import counted, duration, plain
-from ui.words import KINDS, KINDS_HELP, MEMBER, happened, sentence
+from ui.words import KINDS_HELP, MEMBER, happened, sentence
 
 _Color: TypeAlias = Literal["blue", "green", "orange", "red", "gray"]
 _LOOKS: dict[Status, tuple[str, _Color]] = {
@@ -120,7 +121,7 @@ def event_table(run: Recording) -> pd.DataFrame:
     labels = dict(zip(run.members["id"], run.members["label"], strict=True))
     events = run.events.sort_values("step", kind="stable")
     who = [labels.get(m, "the whole run") for m in events["member"]]
-    what = events["kind"].map(lambda kind: KINDS.get(kind, kind))
+    what = events["kind"].map(lambda kind: KIND_TITLES.get(kind, kind))
     return events.assign(who=who, what=what)[["step", "who", "what", "where", "layer", "detail"]]
 
 

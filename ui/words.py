@@ -10,18 +10,6 @@ MEMBER = "A member is one training: one loss with one seed, and one point of the
 SEED = "A seed fixes the initial weights and the order of the batches; members that share a seed start alike."
 YARDSTICK = "A measure that means the same for every loss, taken on rows that no member learns from."
 
-KINDS: Mapping[str, str] = {
-    "nonfinite": "broke",
-    "explosion": "blew up",
-    "spike": "spike",
-    "clip": "clipped",
-    "lr_change": "learning rate",
-    "loss_scale": "loss scale",
-    "stop": "stopped",
-    "crash": "crash",
-}
-"""What a person calls each kind of event."""
-
 KINDS_HELP = (
     "broke: a value became NaN or infinite. blew up: the loss or the gradient grew far beyond where it was. "
     "spike: one sudden high loss. clipped: the gradient was shortened to its limit."

@@ -21,10 +21,11 @@ from lossdiag.figures.layers import (
 from lossdiag.figures.outcome import confusion_matrices, paired_differences, predicted_vs_true
 from lossdiag.figures.pictures import boundary_over_time, confusions, fits, pictured, predictions
 from lossdiag.figures.preview import class_balance, histogram, scatter2d
-from lossdiag.figures.rail import event_rail
+from lossdiag.figures.rail import KIND_TITLES, event_rail
 from lossdiag.figures.style import CONFIG, Theme, note, sentence_figure, template
 
 __all__ = [
+    "KIND_TITLES",
     "CONFIG",
     "Fit",
     "Points",

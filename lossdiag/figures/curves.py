@@ -14,7 +14,7 @@ from lossdiag.errors import StoreError
 from lossdiag.figures.lines import Options, Panel, line_figure
 from lossdiag.figures.series import Curve, Group
 from lossdiag.figures.style import Theme, plain
-from lossdiag.registry import did_you_mean
+from lossdiag.registry import YARDSTICKS, did_you_mean
 from lossdiag.store import Recording
 
 By = Literal["config", "member"]
@@ -156,7 +156,7 @@ def yardstick_curves(
     without = sorted(
         {c for m, c in zip(*_columns(recording, "id", "config"), strict=True) if m in curves.keys() - defined}
     )
-    panel = Panel(f"{metric} ({_SPLITS[split]})", _groups(recording, defined, chosen, by), log_y=log_y)
+    panel = Panel(_titled(metric, split), _groups(recording, defined, chosen, by), log_y=log_y)
     return line_figure(
         [panel],
         Options(0.0, band, singles, x_range, theme=theme),
@@ -222,12 +222,17 @@ def overlay_runs(
             groups.append(Group(f"{plain(name)}: {group.label}", group.curves, len(groups)))
     if refused and not groups:
         raise refused[0]
-    panel = Panel(f"{metric} ({_SPLITS[split]})", tuple(groups))
+    panel = Panel(_titled(metric, split), tuple(groups))
     return line_figure([panel], Options(band=band, theme=theme), empty="None of these runs has been evaluated yet.")
 
 
 _SPLITS: dict[Split, str] = {"train": "training rows", "val": "validation rows"}
 _Curves: TypeAlias = Mapping[int, tuple[NDArray[np.integer], NDArray[np.floating]]]
+
+
+def _titled(metric: str, split: Split) -> str:
+    known = YARDSTICKS.get(metric)
+    return f"{known.title if known else metric} ({_SPLITS[split]})"
 
 
 def _chosen(recording: Recording, members: Collection[int] | None) -> list[int]:

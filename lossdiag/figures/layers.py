@@ -17,6 +17,7 @@ from lossdiag.figures.series import Curve, Group, align
 from lossdiag.figures.style import (
     ALARM,
     SEQUENTIAL,
+    STEP_AXIS,
     Theme,
     base_figure,
     colour_bar,
@@ -155,7 +156,7 @@ def heatmap(
             name="not finite",
             hovertemplate=f"%{{y}}, step %{{x}}<br>{quantity} is not finite<extra></extra>",
         )
-    figure.update_layout(xaxis_title="step")
+    figure.update_layout(xaxis=STEP_AXIS)
     figure.update_yaxes(tickvals=rows, ticktext=[plain(n) for n in layers], autorange="reversed", showgrid=False)
     base_figure(theme, height=110 + max(26, 150 // len(layers)) * len(layers), figure=figure)
     zeros = int((np.isfinite(largest) & ~positive).sum())

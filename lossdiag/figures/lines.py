@@ -18,6 +18,7 @@ from lossdiag.figures.rail import add_rail, rail_height
 from lossdiag.figures.series import Curve, Group, thin
 from lossdiag.figures.style import (
     POINT_BUDGET,
+    STEP_AXIS,
     Theme,
     base_figure,
     clear_headings,
@@ -120,7 +121,7 @@ def line_figure(
         sentences.append(f"Left out: {number_of(lines_left_out, 'line')}; choose fewer members.")
     base_figure(options.theme, height=sum(heights) + 70, figure=figure)
     clear_headings(figure)
-    figure.update_xaxes(title_text="step", row=len(heights))
+    figure.update_xaxes(STEP_AXIS, row=len(heights))
     figure.update_layout(showlegend=len(shown) > 1 or any(p.groups[0].label for p in panels))
     set_note(figure, *sentences)
     return figure

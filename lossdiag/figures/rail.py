@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lossdiag.figures.style import ALARM, NEUTRAL, PALETTE, Theme, base_figure, plain, sentence_figure, set_note
+from lossdiag.figures.style import (
+    ALARM,
+    NEUTRAL,
+    PALETTE,
+    STEP_AXIS,
+    Theme,
+    base_figure,
+    plain,
+    sentence_figure,
+    set_note,
+)
 
 # Kinds from the gravest down: symbol and colour. A kind that a newer version wrote is drawn as the last one here.
 _LOOKS: dict[str, tuple[str, str]] = {
@@ -20,6 +32,17 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "lr_change": ("diamond", PALETTE[4]),
 }
 _OTHER = ("circle", NEUTRAL)
+KIND_TITLES: Mapping[str, str] = {
+    "crash": "crash",
+    "nonfinite": "broke",
+    "explosion": "blew up",
+    "spike": "spike",
+    "stop": "stopped",
+    "clip": "clipped",
+    "loss_scale": "loss scale",
+    "lr_change": "learning rate",
+}
+"""What people call each kind of event."""
 _MOST_PER_KIND = 400
 
 
@@ -35,7 +58,7 @@ def event_rail(events: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     figure = go.Figure()
     sentence = add_rail(figure, events, row=None)
     base_figure(theme, height=rail_height(events) + 60, figure=figure)
-    figure.update_layout(xaxis_title="step", margin_t=12)
+    figure.update_layout(xaxis=STEP_AXIS, margin_t=12)
     set_note(figure, sentence)
     return figure
 
@@ -66,13 +89,13 @@ def add_rail(figure: go.Figure, events: pd.DataFrame, *, row: int | None) -> str
                 marker={"symbol": symbol, "color": colour, "size": 8},
                 name=kind,
                 showlegend=False,
-                hovertemplate=f"{kind}, step %{{x}}<br>%{{text}}<extra></extra>",
+                hovertemplate=f"{KIND_TITLES.get(kind, kind)}, step %{{x}}<br>%{{text}}<extra></extra>",
             ),
             **place,
         )
     figure.update_yaxes(
         tickvals=list(range(len(kinds))),
-        ticktext=kinds,
+        ticktext=[KIND_TITLES.get(kind, kind) for kind in kinds],
         range=[len(kinds) - 0.5, -0.5],
         fixedrange=True,
         showgrid=False,

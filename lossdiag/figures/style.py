@@ -57,6 +57,10 @@ def line_style(index: int) -> dict[str, str]:
     return {"color": PALETTE[index % len(PALETTE)], "dash": _DASHES[(index // half) % len(_DASHES)]}
 
 
+STEP_AXIS: dict[str, Any] = {"title": {"text": "step"}, "exponentformat": "SI"}
+"""An axis of steps: 20k and 1.5M rather than powers of ten."""
+
+
 def fade(colour: str, opacity: float) -> str:
     """Return ``#RRGGBB`` as an ``rgba()`` of the given opacity."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))

@@ -143,7 +143,7 @@ def test_events_stand_on_a_rail_under_the_curve(record, sent) -> None:
     np.testing.assert_array_equal(out.array("nonfinite", "x"), [2])
     assert out.named("nonfinite")[0]["text"] == ["member 0, loss is NaN &lt;b&gt;here&lt;/b&gt;"]
     assert out.named("stop")[0]["text"] == ["the whole run, done"]
-    assert figure.layout.yaxis2.ticktext == ("nonfinite", "spike", "stop")
+    assert figure.layout.yaxis2.ticktext == ("broke", "spike", "stopped")
     assert not sent(loss_curves(recording, members=[0])).named("spike")
     assert not sent(loss_curves(recording, rail=False)).named("stop")
 
