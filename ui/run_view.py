@@ -122,9 +122,10 @@ def _falls_to_zero(metric: str) -> bool:
 
 
 def _wide(run: Recording) -> bool:
-    """Return whether the losses differ so much that a linear axis would show nothing but the largest."""
+    """Return whether a loss grew so far beyond where the losses began that a linear axis would show nothing else."""
     finite = [values[np.isfinite(values)] for _, values in run.curves("loss").values()]
     finite = [values for values in finite if len(values)]
     if not finite:
         return False
-    return float(max(values.max() for values in finite)) > _WIDE * abs(float(np.median([np.median(v) for v in finite])))
+    began = max(float(np.abs(values[0])) for values in finite)
+    return max(float(values.max()) for values in finite) > _WIDE * began > 0
