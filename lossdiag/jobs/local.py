@@ -112,8 +112,13 @@ class LocalJobs:
         """
         with self._lock:
             position = self._queue.index(run_id) + 1 if run_id in self._queue else 0
+            trains_here = run_id in self._running
         recording = self._store.open(run_id)
-        return JobState(recording.status, position, recording.detail)
+        status = recording.status
+        if trains_here and status == "interrupted":
+            # Its process is gone, and the supervisor is about to write down how it ended: that may be otherwise.
+            status = "running"
+        return JobState(status, position, recording.detail)
 
     def running(self) -> tuple[str, ...]:
         """Return the ids of the runs that train now."""

@@ -104,6 +104,17 @@ def test_a_run_that_does_not_answer_is_killed_and_still_marked_cancelled(jobs: L
     assert "did not stop within 1 s" in state.detail
 
 
+def test_nothing_else_is_said_of_a_dead_worker_s_run_before_its_ending_is_written(jobs: LocalJobs) -> None:
+    run_id = jobs.submit(ENDLESS)
+    begun(jobs, run_id)
+    pid = trainer_of(jobs.root / run_id)
+    assert pid is not None
+    os.kill(pid, signal.SIGSEGV)
+    seen: list[str] = []
+    wait_until(lambda: seen.append(jobs.state(run_id).status) or not jobs.running(), "end")  # type: ignore[func-returns-value]
+    assert list(dict.fromkeys(seen)) in (["running", "failed"], ["failed"])
+
+
 @pytest.mark.parametrize(
     ("number", "status", "says"),
     [
