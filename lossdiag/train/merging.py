@@ -2,9 +2,9 @@
 
 Six losses are six calls, forward and backward; on small stacks that costs as much as the networks. A grid over a loss's
 parameter is one function, and most of them are arithmetic that a tensor of parameters goes through as a number does.
-Which do is what the function's annotations say: ``gamma: float | Tensor`` is a promise that any number of values, spread
-over the members, gives what each gives alone, for every prediction. How they are to be spread is found by a trial, which
-also catches a promise that does not hold; without the promise a trial would prove nothing of predictions it did not try.
+Which do is what the function's annotations say: ``gamma: float | Tensor`` is a promise that any number of values,
+spread over the members, gives what each gives alone, for every prediction. How they are to be spread is found by a
+trial, which also catches a promise that does not hold; without it a trial would prove nothing of other predictions.
 """
 
 from __future__ import annotations
