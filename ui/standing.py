@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from lossdiag.figures import KIND_TITLES
-from lossdiag.store import END_STATUSES, Recording, Status
+from lossdiag.store import END_STATUSES, Curve, Recording, Status
 from ui.text import counted, duration, plain
 from ui.words import KINDS_HELP, MEMBER, happened, sentence
 
@@ -29,6 +32,8 @@ _ADVICE: dict[Status, str] = {
     "interrupted": "What was recorded until then is kept. Run it again to have it whole.",
     "cancelled": "What was recorded until then is kept.",
 }
+_NO_CURVE: Curve = (np.empty(0, np.int32), np.empty(0))
+_START = 32  # steps; as the recorder counts the start of a run
 _GONE = "The process that trained it is gone: it crashed, was killed, or the server ended."
 
 
@@ -97,7 +102,8 @@ def _first_of(run: Recording, kind: str) -> pd.DataFrame:
 def _alarm(run: Recording, events: pd.DataFrame, what: str, most: int) -> str:
     labels = dict(zip(run.members["id"], run.members["label"], strict=True))
     lines = [
-        f"- **{plain(labels.get(row['member'], 'the run'))}** at step {row['step']:,}: {plain(happened(row))}"
+        f"- **{plain(labels.get(row['member'], 'the run'))}** at step {row['step']:,}: "
+        + plain(happened(row, _before(run, row)))
         + _prelude(run, row["member"], row["step"])
         for row in events.head(most).to_dict("records")
     ]
@@ -113,7 +119,20 @@ def _prelude(run: Recording, member: int, step: int) -> str:
     if before.empty:
         return ""
     first = before.sort_values("step", kind="stable").iloc[0].to_dict()
-    return f"; it began at step {first['step']:,}, where {plain(happened(first))}"
+    return f"; it began at step {first['step']:,}, where {plain(happened(first, _before(run, first)))}"
+
+
+def _before(run: Recording, event: Mapping[Any, Any]) -> float:
+    """Return the member's loss at its start, or its usual gradient norm before the event; NaN where there is none.
+
+    Each is a median: the first batch alone may be an unusual one.
+    """
+    loss = event["where"] == "loss"
+    steps, values = run.curves("loss" if loss else "grad_norm", [event["member"]]).get(event["member"], _NO_CURVE)
+    earlier = values[(steps < event["step"]) & np.isfinite(values)]
+    if not len(earlier):
+        return math.nan
+    return abs(float(np.median(earlier[:_START] if loss else earlier)))
 
 
 def event_table(run: Recording) -> pd.DataFrame:

@@ -16,15 +16,21 @@ KINDS_HELP = (
 )
 
 
-def happened(event: Mapping[Any, Any]) -> str:
-    """Say what an event is, such as ``"the loss became infinite"``; its own detail where there are no better words."""
+def happened(event: Mapping[Any, Any], before: float = math.nan) -> str:
+    """Say what an event is, such as ``"the loss became infinite"``; its own detail where there are no better words.
+
+    Args:
+        event: a row of a recording's events.
+        before: what a value that blew up is compared with: the loss at its start, the gradient norm as it usually was.
+    """
     value, layer = float(event["value"]), event["layer"]
     if event["kind"] == "nonfinite":
         return f"{_subject(event['where'], layer)} became {_nonfinite(value)}"
     if event["kind"] == "explosion" and event["where"] == "loss":
-        return f"the loss reached {amount(value)}"
+        return f"the loss reached {amount(value)}{_times(value, before, 'what it began at')}"
     if event["kind"] == "explosion":
-        return f"the gradient norm reached {amount(value)}" + (f", most of it in layer {layer}" if layer else "")
+        most = f", most of it in layer {layer}" if layer else ""
+        return f"the gradient norm reached {amount(value)}{_times(value, before, 'what it usually was')}{most}"
     return str(event["detail"])
 
 
@@ -37,6 +43,10 @@ def sentence(text: str) -> str:
     """Return `text` with a capital letter and a full stop."""
     text = text.strip().rstrip(".")
     return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _times(value: float, before: float, what: str) -> str:
+    return f", {amount(value / before)} times {what}" if before > 0 and math.isfinite(value) else ""
 
 
 def _subject(where: str, layer: str) -> str:

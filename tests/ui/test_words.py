@@ -30,6 +30,14 @@ def test_an_event_is_said_in_plain_words(row: dict[str, object], said: str) -> N
     assert happened(row) == said
 
 
+def test_what_blew_up_is_compared_with_what_was_before() -> None:
+    assert happened(event("explosion", "loss", 1530.0), 1.244) == "the loss reached 1,530, 1,230 times what it began at"
+    assert happened(event("explosion", "gradient", 13.4, "output"), 0.1) == (
+        "the gradient norm reached 13.4, 134 times what it usually was, most of it in layer output"
+    )
+    assert happened(event("explosion", "loss", 9.0), 0.0) == "the loss reached 9"
+
+
 def test_numbers_are_short() -> None:
     assert [amount(v) for v in (0.01234, 999.4, 1000.0, -1e5, 1e6)] == ["0.0123", "999", "1,000", "-100,000", "1e+06"]
 
