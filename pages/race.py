@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from lossdiag.store import END_STATUSES
 from ui import reads, state
 from ui.data import choose_data
 from ui.diff import differing
@@ -33,7 +32,7 @@ with page("Race"):
         state.edit(ready)
     with stage:
         with st.container(horizontal=True, vertical_alignment="center"), shown():
-            live = run is not None and run.status not in END_STATUSES
+            live = run is not None and reads.live(run.id)
             if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=ready is None) and ready:
                 state.show_run(reads.jobs().submit(ready))
                 st.rerun()

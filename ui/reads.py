@@ -44,6 +44,17 @@ def jobs() -> LocalJobs:
     return _jobs(root())
 
 
+def live(run_id: str) -> bool:
+    """Return whether a run waits or trains, as those who train it know.
+
+    Its folder alone would call it interrupted between the death of its worker and the note of what it died of.
+
+    Raises:
+        StoreError: there is no such run, or it is damaged.
+    """
+    return run_id != SAMPLE_ID and jobs().state(run_id).status not in END_STATUSES
+
+
 def recording(run_id: str) -> Recording:
     """Open a run. One that has ended is read once and kept; one that grows holds all rows up to now.
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from lossdiag.figures import loss_curves, yardstick_curves
 from lossdiag.registry import YARDSTICKS
-from lossdiag.store import END_STATUSES, Recording
+from lossdiag.store import Recording
 from ui import reads
 from ui.charts import chart, theme, zoomed_chart
 from ui.errors import shown
@@ -24,7 +23,7 @@ from ui.words import MEMBER, SEED, YARDSTICK
 _SMOOTHING = (0.0, 0.6, 0.9, 0.97, 0.99)
 _SMOOTH_HELP = "Weight of the past in a running mean; 0 is none. The raw curve stays in sight."
 _TICK = 1.0
-_WIDE = 1e4
+_LOG_HELP = "For all panels. Off, only a loss that spans more than four powers of ten is drawn on a logarithmic axis."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Look:
 
 def show_run(run_id: str) -> None:
     """Draw the run; while it trains, once a second, and only its own part of the page."""
-    live = reads.recording(run_id).status not in END_STATUSES
+    live = reads.live(run_id)
     st.fragment(_panel, run_every=_TICK if live else None)(run_id, live)
     if not live:
         with shown():
@@ -51,7 +50,7 @@ def show_run(run_id: str) -> None:
 def _panel(run_id: str, was_live: bool) -> None:
     with shown():
         run = reads.recording(run_id)
-        if was_live and run.status in END_STATUSES:
+        if was_live and not reads.live(run_id):
             st.rerun()
         show_standing(run)
         show_alarms(run)
@@ -71,7 +70,7 @@ def show_curves(run: Recording, key: str) -> None:
             run,
             members=look.members,
             by=look.by,
-            log_y=look.log,
+            log_y=True if look.log else None,
             smoothing=look.smoothing,
             x_range=steps,
             theme=theme(),
@@ -99,9 +98,7 @@ def show_curves(run: Recording, key: str) -> None:
 
 def _switches(run: Recording, key: str) -> Look:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if f"{key}.log" not in st.session_state:
-            st.session_state[f"{key}.log"] = _wide(run)
-        log = st.toggle("log axis", key=f"{key}.log")
+        log = st.toggle("log axis", key=f"{key}.log", help=_LOG_HELP)
         smoothing = st.select_slider("smoothing", _SMOOTHING, key=f"{key}.smoothing", width=180, help=_SMOOTH_HELP)
         labels = dict(zip(run.members["id"], run.members["label"], strict=True))
         members = st.multiselect(
@@ -119,13 +116,3 @@ def _switches(run: Recording, key: str) -> Look:
 def _falls_to_zero(metric: str) -> bool:
     """Return whether a log axis shows more of a yardstick: not of a share whose news is near 1, nor of negatives."""
     return YARDSTICKS[metric].low == 0 and YARDSTICKS[metric].better == "low"
-
-
-def _wide(run: Recording) -> bool:
-    """Return whether a loss grew so far beyond where the losses began that a linear axis would show nothing else."""
-    finite = [values[np.isfinite(values)] for _, values in run.curves("loss").values()]
-    finite = [values for values in finite if len(values)]
-    if not finite:
-        return False
-    began = max(float(np.abs(values[0])) for values in finite)
-    return max(float(values.max()) for values in finite) > _WIDE * began > 0

@@ -46,7 +46,7 @@ def load(spec: DataSpec, uploads: Path | None = None) -> Dataset:
         target = canonical(name, target[~missing]).set_index(kept)
     task: Task = spec.task or infer_task(name, target)
     classes = check_task(name, target, task)
-    if task == "binary":
+    if task == "binary" and classes != ("0", "1"):
         notes += (f"class 1 is {classes[1]!r}, class 0 is {classes[0]!r}",)
     return Dataset(features, target, name, task, classes, notes, corruption)
 
