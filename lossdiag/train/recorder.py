@@ -118,23 +118,27 @@ class Recorder:
 
     def pictures(self, pictures: Sequence[Picture], evaluations: Sequence[Evaluation], end: NDArray[np.int64]) -> None:
         """Write pictures, and the confusion matrices that were counted with the evaluations."""
+        # One transfer for all matrices of an evaluation: there is one for every member.
         counted = [
-            Picture(e.step, k, "confusion", counts)
+            (e.step, k, "confusion", counts)
             for e in evaluations
             if e.confusion is not None
-            for k, counts in enumerate(e.confusion.unbind(0))
+            for k, counts in enumerate(e.confusion.float().cpu().numpy())
         ]
-        kept = [p for p in (*pictures, *counted) if p.step < end[p.k]]
+        drawn = [(p.step, p.k, p.kind, p.values.float().cpu().numpy()) for p in pictures]
+        kept = [picture for picture in (*drawn, *counted) if picture[0] < end[picture[1]]]
         if not kept:
             return
-        values = [p.values.float().cpu().numpy().reshape(-1) for p in kept]
-        offsets = np.cumsum([0, *map(len, values)])
-        columns = [
-            [p.step for p in kept],
-            [self._members[p.k] for p in kept],
-            [p.kind for p in kept],
-            [list(p.values.shape) for p in kept],
-            pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(np.concatenate(values))),
+        steps, rows, kinds, values = zip(*kept, strict=True)
+        offsets = np.cumsum([0, *(v.size for v in values)])
+        columns: list[Any] = [
+            steps,
+            self._members[list(rows)],
+            kinds,
+            [v.shape for v in values],
+            pa.ListArray.from_arrays(
+                pa.array(offsets, pa.int32()), pa.array(np.concatenate([v.reshape(-1) for v in values]))
+            ),
         ]
         fields = schema("frames", double=self._double)
         arrays = [pa.array(c, type=f.type) for c, f in zip(columns, fields, strict=True)]
