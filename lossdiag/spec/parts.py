@@ -210,13 +210,16 @@ class TrainSpec(Part):
     precision: Precision = Field("float32", description="arithmetic; bf16 and fp16 are mixed precision (autocast)")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to train")
     eval_every: int | None = Field(
-        None, ge=1, description="steps between evaluations on all rows; empty means about 25 over the run"
+        None,
+        ge=1,
+        description="steps between evaluations on all rows; empty means 10 to 25 evaluations by the run's length",
     )
 
     @property
     def eval_interval(self) -> int:
         """Steps between evaluations, with the default worked out."""
-        return self.eval_every or max(1, math.ceil(self.steps / 25))
+        # In a short run evaluations this close would cost as much as the training between them.
+        return self.eval_every or max(math.ceil(self.steps / 25), min(20, math.ceil(self.steps / 10)))
 
 
 class StopSpec(Part):
